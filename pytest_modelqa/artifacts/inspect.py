@@ -1,0 +1,105 @@
+"""Static inspection: is the header sound, does the configuration agree with the tensors?
+
+Header findings make a file `unsafe`: no native loader sees it. The rest is the claim of gateway G0.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pytest_modelqa.artifacts import gguf, safetensors
+from pytest_modelqa.artifacts.lint import lint_folder, lint_gguf
+from pytest_modelqa.artifacts.values import Values
+from pytest_modelqa.core.answer import Finding, Inspection
+
+
+def inspect(path: Path, form: str) -> Inspection:
+    """Inspect an artifact of format gguf or safetensors; bad files give findings, no exception."""
+    try:
+        if form == "gguf":
+            return _gguf(path)
+        if form == "safetensors":
+            return _safetensors(path)
+    except OSError as error:
+        return _failed(form, Finding(code="IO", where=path.name, message=str(error)))
+    return _failed(form, Finding(code="FORMAT", where=path.name, message=f"no reader for {form}"))
+
+
+def _gguf(path: Path) -> Inspection:
+    header = gguf.read(path)
+    findings = list(header.findings)
+    checked = header.checked
+    if not findings:
+        facts, found = lint_gguf(header)
+        places = [(t.name, t.type, path, t.offset, t.bytes) for t in header.tensors]
+        scanned, dead = _scan(places)
+        findings, checked = found + dead, checked + facts + scanned
+    return Inspection(
+        format="gguf",
+        architecture=str(header.metadata.get("general.architecture", "")),
+        tensors=len(header.tensors),
+        parameters=sum(t.weights for t in header.tensors),
+        checked=checked,
+        findings=tuple(findings),
+        unsafe=bool(header.findings),
+    )
+
+
+def _safetensors(folder: Path) -> Inspection:
+    header = safetensors.read_folder(folder)
+    findings = list(header.findings)
+    checked = header.checked
+    architecture = ""
+    if not findings:
+        architecture, facts, found = lint_folder(folder, header)
+        places = [(t.name, t.type, t.file, t.offset, t.bytes) for t in header.tensors]
+        scanned, dead = _scan(places)
+        findings, checked = found + dead, checked + facts + scanned
+    return Inspection(
+        format="safetensors",
+        architecture=architecture,
+        tensors=len(header.tensors),
+        parameters=sum(t.bytes // safetensors.DTYPES[t.type] for t in header.tensors),
+        checked=checked,
+        findings=tuple(findings),
+        unsafe=bool(header.findings),
+    )
+
+
+def _scan(places: list[tuple[str, str, Path, int, int]]) -> tuple[int, list[Finding]]:
+    """How many tensors were scanned, and what is wrong with their values."""
+    findings = []
+    scanned = 0
+    mapped: dict[Path, Values] = {}
+    try:
+        for name, kind, file, offset, count in places:
+            values = mapped.get(file) or mapped.setdefault(file, Values(file))
+            if not count or (seen := values.scan(kind, offset, count)) is None:
+                continue
+            scanned += 1
+            bad, dead = seen
+            if bad:
+                message = f"{bad:,} values are not finite (NaN or Inf)"
+                findings.append(_finding("TENSOR-NONFINITE", name, message, offset))
+            elif dead and not name.endswith("bias"):
+                findings.append(_finding("TENSOR-ZERO", name, "all values are zero", offset))
+    finally:
+        for values in mapped.values():
+            values.close()
+    return scanned, findings
+
+
+def _failed(form: str, finding: Finding) -> Inspection:
+    return Inspection(
+        format=form,
+        architecture="",
+        tensors=0,
+        parameters=0,
+        checked=1,
+        findings=(finding,),
+        unsafe=True,
+    )
+
+
+def _finding(code: str, where: str, message: str, offset: int) -> Finding:
+    return Finding(code=code, where=where, message=message, offset=offset)

@@ -1,0 +1,224 @@
+"""Configuration against tensors: what a header says of a model must be what its tensors are.
+
+Only facts that hold for every member of an architecture family are compared; an architecture that
+is not listed is compared by layers, width and vocabulary alone, so that nothing cries wolf.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from pytest_modelqa.artifacts import gguf, safetensors
+from pytest_modelqa.core.answer import Finding
+
+LLAMA_LIKE = frozenset({"llama", "mistral", "qwen2", "qwen3", "gemma", "gemma2"})
+"""Families whose every layer has separate Q, K, V, O and gate, up, down projections."""
+
+_BLOCK = re.compile(r"^blk\.(\d+)\.(.+)$")
+_LAYER = re.compile(r"^(?:model\.)?layers\.(\d+)\.(.+)$")
+
+Shape = tuple[int, ...]
+
+
+class _Facts:
+    """Compares, counts, and keeps what disagrees."""
+
+    def __init__(self, offsets: Mapping[str, int]) -> None:
+        self.checked = 0
+        self.findings: list[Finding] = []
+        self._offsets = offsets
+
+    def same(self, code: str, where: str, found: object, expected: object, source: str) -> None:
+        """One fact. `source` names where the expectation comes from."""
+        self.checked += 1
+        if found != expected:
+            message = f"is {found}, {source} says {expected}"
+            offset = self._offsets.get(where, -1)
+            self.findings.append(Finding(code=code, where=where, message=message, offset=offset))
+
+
+def lint_gguf(header: gguf.Header) -> tuple[int, list[Finding]]:
+    """Compare a sound GGUF header with itself: facts compared, and those that disagree."""
+    offsets = {t.name: t.offset for t in header.tensors} | header.key_offsets
+    facts = _Facts(offsets)
+    meta = header.metadata
+    architecture = meta.get("general.architecture")
+    facts.same("GGUF-KEY", "general.architecture", type(architecture).__name__, "str", "the format")
+    shapes = {t.name: t.shape for t in header.tensors}
+    _blocks(facts, shapes, meta.get(f"{architecture}.block_count"), f"{architecture}.block_count")
+    _vocabulary(facts, meta, shapes)
+    for name, expected, source in _gguf_shapes(str(architecture), meta, shapes):
+        if name in shapes:
+            facts.same("TENSOR-SHAPE", name, shapes[name], expected, source)
+        else:
+            facts.same("TENSOR-MISSING", name, "missing", "present", source)
+    return facts.checked, facts.findings
+
+
+def _blocks(facts: _Facts, shapes: Mapping[str, Shape], count: Any, source: str) -> None:
+    found = {int(m[1]) for name in shapes if (m := _BLOCK.match(name))}
+    if not isinstance(count, int):
+        facts.same("GGUF-KEY", source, type(count).__name__, "int", "the format")
+        return
+    facts.same("CONFIG-BLOCKS", source, f"{len(found)} blocks stored", f"{count} blocks stored", "it")
+    if found:
+        expected = max(found) + 1
+        facts.same("CONFIG-BLOCKS", "blk.*", len(found), expected, f"the highest index {max(found)}")
+
+
+def _vocabulary(facts: _Facts, meta: Mapping[str, Any], shapes: Mapping[str, Shape]) -> None:
+    tokens = meta.get("tokenizer.ggml.tokens")
+    if not isinstance(tokens, tuple):
+        return
+    if "token_embd.weight" in shapes:
+        rows = shapes["token_embd.weight"][-1]
+        facts.same("CONFIG-VOCAB", "token_embd.weight", rows, len(tokens), "the token list")
+    for key in ("tokenizer.ggml.scores", "tokenizer.ggml.token_type"):
+        if key in meta:
+            facts.same("CONFIG-VOCAB", key, len(meta[key]), len(tokens), "the token list")
+    for key, value in meta.items():
+        if key.startswith("tokenizer.ggml.") and key.endswith("_token_id"):
+            inside = isinstance(value, int) and 0 <= value < len(tokens)
+            facts.same("CONFIG-SPECIAL", key, f"{value} {'in' if inside else 'out'}", f"{value} in",
+                       f"a vocabulary of {len(tokens)}")  # fmt: skip
+
+
+def _gguf_shapes(
+    architecture: str, meta: Mapping[str, Any], shapes: Mapping[str, Shape]
+) -> Iterator[tuple[str, Shape, str]]:
+    """Expected shapes in ggml order: (input, output)."""
+
+    def number(key: str) -> int | None:
+        value = meta.get(f"{architecture}.{key}")
+        return value if isinstance(value, int) else None
+
+    width, blocks = number("embedding_length"), number("block_count")
+    if width is None or blocks is None:
+        return
+    source = f"{architecture}.embedding_length"
+    if "token_embd.weight" in shapes:
+        yield "token_embd.weight", (width, shapes["token_embd.weight"][-1]), source
+    if architecture not in LLAMA_LIKE:
+        return
+    yield "output_norm.weight", (width,), source
+    heads, inner = number("attention.head_count"), number("feed_forward_length")
+    kv_heads = number("attention.head_count_kv") or heads
+    if not heads or not inner or not kv_heads:
+        return
+    head = number("attention.key_length") or width // heads
+    expected = _projections(width, inner, heads * head, kv_heads * head)
+    for block in range(min(blocks, gguf.MAX_TENSORS)):
+        for name, shape in expected.items():
+            yield f"blk.{block}.{name}.weight", shape, f"{architecture}.*"
+
+
+def _projections(width: int, inner: int, queries: int, keys: int) -> dict[str, Shape]:
+    return {
+        "attn_norm": (width,),
+        "attn_q": (width, queries),
+        "attn_k": (width, keys),
+        "attn_v": (width, keys),
+        "attn_output": (queries, width),
+        "ffn_norm": (width,),
+        "ffn_gate": (width, inner),
+        "ffn_up": (width, inner),
+        "ffn_down": (inner, width),
+    }
+
+
+_HF_NAMES = {
+    "attn_norm": "input_layernorm",
+    "attn_q": "self_attn.q_proj",
+    "attn_k": "self_attn.k_proj",
+    "attn_v": "self_attn.v_proj",
+    "attn_output": "self_attn.o_proj",
+    "ffn_gate": "mlp.gate_proj",
+    "ffn_up": "mlp.up_proj",
+    "ffn_down": "mlp.down_proj",
+}
+
+
+def lint_folder(folder: Path, header: safetensors.Header) -> tuple[str, int, list[Finding]]:
+    """Compare config.json with the tensors of a folder: architecture, facts, findings."""
+    facts = _Facts({t.name: t.offset for t in header.tensors})
+    config = _config(folder, facts)
+    if config is None:
+        return "", facts.checked, facts.findings
+    architecture = str(config.get("model_type", ""))
+    shapes = {t.name: t.shape for t in header.tensors}
+    layers = {int(m[1]) for name in shapes if (m := _LAYER.match(name))}
+    if isinstance(count := config.get("num_hidden_layers"), int) and layers:
+        facts.same("CONFIG-BLOCKS", "num_hidden_layers", len(layers), count, "config.json")
+    for name, expected in _hf_shapes(architecture, config, shapes):
+        if name in shapes:
+            facts.same("TENSOR-SHAPE", name, shapes[name], expected, "config.json")
+        else:
+            facts.same("TENSOR-MISSING", name, "missing", "present", "config.json")
+    _tokenizer(folder, facts, shapes)
+    return architecture, facts.checked, facts.findings
+
+
+def _config(folder: Path, facts: _Facts) -> dict[str, Any] | None:
+    file = folder / "config.json"
+    try:
+        config = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        facts.same("CONFIG", "config.json", f"unreadable ({error})", "readable", "the format")
+        return None
+    facts.same("CONFIG", "config.json", type(config).__name__, "dict", "the format")
+    return config if isinstance(config, dict) else None
+
+
+def _hf_shapes(
+    architecture: str, config: Mapping[str, Any], shapes: Mapping[str, Shape]
+) -> Iterator[tuple[str, Shape]]:
+    """Expected shapes in torch order: (output, input)."""
+
+    def number(key: str) -> int | None:
+        value = config.get(key)
+        return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+    width, vocabulary, layers = (
+        number(k) for k in ("hidden_size", "vocab_size", "num_hidden_layers")
+    )
+    embedding = "model.embed_tokens.weight"
+    if width is None or vocabulary is None or layers is None:
+        return
+    if architecture in LLAMA_LIKE or embedding in shapes:
+        yield embedding, (vocabulary, width)
+    if architecture not in LLAMA_LIKE:
+        return
+    yield "model.norm.weight", (width,)
+    if not config.get("tie_word_embeddings", True):
+        yield "lm_head.weight", (vocabulary, width)
+    heads, inner = number("num_attention_heads"), number("intermediate_size")
+    kv_heads = number("num_key_value_heads") or heads
+    if not heads or not inner or not kv_heads:
+        return
+    head = number("head_dim") or width // heads
+    expected = _projections(width, inner, heads * head, kv_heads * head)
+    for layer in range(min(layers, gguf.MAX_TENSORS)):
+        for ours, theirs in _HF_NAMES.items():
+            yield f"model.layers.{layer}.{theirs}.weight", tuple(reversed(expected[ours]))
+
+
+def _tokenizer(folder: Path, facts: _Facts, shapes: Mapping[str, Shape]) -> None:
+    file = folder / "tokenizer.json"
+    if not file.is_file():
+        other = (folder / "tokenizer.model").is_file() or (folder / "vocab.json").is_file()
+        facts.same("TOKENIZER", "tokenizer.json", "present" if other else "missing", "present", "G0")
+        return
+    try:
+        data = json.loads(file.read_text(encoding="utf-8"))
+        ids = [*data["model"]["vocab"].values(), *(t["id"] for t in data.get("added_tokens", ()))]
+        highest = max(ids)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return  # another tokenizer model than BPE or WordPiece: its ids are not listed by name
+    if rows := shapes.get("model.embed_tokens.weight"):
+        fits = "fits" if highest < rows[0] else "does not fit"
+        facts.same("CONFIG-VOCAB", "tokenizer.json", f"id {highest} {fits}", f"id {highest} fits",
+                   f"an embedding of {rows[0]} rows")  # fmt: skip

@@ -1,0 +1,79 @@
+"""A scan of stored values without dequantising: NaN, Inf and dead tensors show in the scales.
+
+Reads at the speed of memory; only norms and block scales are looked at in quantised files.
+"""
+
+from __future__ import annotations
+
+import mmap
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+SCALES: dict[str, tuple[int, tuple[int, ...]]] = {
+    "Q4_0": (18, (0,)),
+    "Q4_1": (20, (0, 2)),
+    "Q5_0": (22, (0,)),
+    "Q5_1": (24, (0, 2)),
+    "Q8_0": (34, (0,)),
+    "Q2_K": (84, (80, 82)),
+    "Q3_K": (110, (108,)),
+    "Q4_K": (144, (0, 2)),
+    "Q5_K": (176, (0, 2)),
+    "Q6_K": (210, (208,)),
+}
+"""Bytes a block, and where its float16 scales (d, m or dmin) stand; source: ggml-common.h."""
+
+_EXPONENT = {2: 0x7C00, 4: 0x7F800000}
+_BF16_EXPONENT = 0x7F80
+
+
+class Values:
+    """The bytes of a file, mapped; a context manager."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("rb")
+        self._map = mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ)
+
+    def close(self) -> None:
+        """Unmap the file."""
+        self._map.close()
+        self._file.close()
+
+    def scan(self, kind: str, offset: int, count: int) -> tuple[int, bool] | None:
+        """(number of non-finite values or scales, whether all are zero) of `count` bytes.
+
+        None where this scan does not know the type.
+        """
+        kind = kind.upper()
+        if kind in ("F32", "F16", "BF16"):
+            return self._floats(kind, offset, count)
+        if kind in SCALES:
+            return self._blocks(kind, offset, count)
+        return None
+
+    def _floats(self, kind: str, offset: int, count: int) -> tuple[int, bool]:
+        width = 4 if kind == "F32" else 2
+        words = np.frombuffer(self._map, dtype=f"<u{width}", count=count // width, offset=offset)
+        exponent = _BF16_EXPONENT if kind == "BF16" else _EXPONENT[width]
+        sign = 1 << (8 * width - 1)
+        bad = int(np.count_nonzero((words & exponent) == exponent))
+        dead = not bad and not _any_value(words[:64], sign) and not _any_value(words, sign)
+        return bad, dead
+
+    def _blocks(self, kind: str, offset: int, count: int) -> tuple[int, bool]:
+        size, places = SCALES[kind]
+        raw = np.frombuffer(self._map, dtype=np.uint8, count=count, offset=offset)
+        blocks = raw.reshape(-1, size)
+        bad, dead = 0, True
+        for at in places:
+            words = np.ascontiguousarray(blocks[:, at : at + 2]).view("<u2")
+            bad += int(np.count_nonzero((words & _EXPONENT[2]) == _EXPONENT[2]))
+            dead = dead and not _any_value(words, 1 << 15)
+        return bad, dead and not bad
+
+
+def _any_value(words: NDArray[np.unsignedinteger], sign: int) -> bool:
+    """Whether anything but +0 and -0 is stored."""
+    return bool(np.any(words & (sign - 1)))

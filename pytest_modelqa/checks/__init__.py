@@ -1,0 +1,1 @@
+"""Pure questions: no pytest, no pydantic, no engine. They declare requests and judge answers."""

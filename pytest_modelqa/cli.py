@@ -1,0 +1,166 @@
+"""`modelqa`: what belongs beside pytest. Machine-readable output alone goes to stdout."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pytest_modelqa.checks.oracles import oracle_table
+from pytest_modelqa.core.errors import ExitCode, ModelQAError, OutputError, UsageError
+from pytest_modelqa.decision import score
+from pytest_modelqa.plan import Plan, absence, estimate, make
+from pytest_modelqa.playbook.export import json_schema
+from pytest_modelqa.playbook.init import starter
+from pytest_modelqa.playbook.load import load
+from pytest_modelqa.reports.files import write_text
+from pytest_modelqa.reports.json_report import to_json
+from pytest_modelqa.reports.junit import junit_xml
+from pytest_modelqa.reports.terminal import render
+from pytest_modelqa.runtime.merge import records
+from pytest_modelqa.runtime.store import read
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    help="Qualify language models: playbooks, plans, reports. Runs themselves are pytest's.",
+)
+
+Playbooks = Annotated[list[Path], typer.Argument(metavar="PLAYBOOK...", show_default=False)]
+
+
+@app.command()
+def validate(playbooks: Playbooks) -> None:
+    """Check playbooks; every mistake is printed as file:line:column."""
+    table = oracle_table()
+    mistakes = []
+    for path in playbooks:
+        try:
+            load(path, table)
+        except UsageError as error:
+            mistakes.append(str(error))
+    if mistakes:
+        raise UsageError("\n".join(mistakes))
+    for path in playbooks:
+        typer.echo(f"{path}: valid")
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of playbooks."""
+    typer.echo(json.dumps(json_schema(oracle_table()), indent=2, ensure_ascii=False))
+
+
+@app.command()
+def plan(
+    playbook: Annotated[Path, typer.Argument(metavar="PLAYBOOK", show_default=False)],
+    as_json: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False,
+) -> None:
+    """Show cells, cases, requests and about how many tokens a playbook will cost."""
+    made = make(load(playbook, oracle_table()))
+    if as_json:
+        typer.echo(json.dumps(_plan_values(made)))
+        return
+    numbers = estimate(made)
+    typer.echo(f"{made.playbook.name}: {made.playbook.model.id}")
+    for cell in made.cells:
+        cases = [c for c in made.cases if c.cell == cell]
+        missing = next((a.reason for c in cases if (a := absence(c))), "")
+        note = f"  unavailable: {missing}" if missing else ""
+        typer.echo(f"  {cell.id}  {len(cases)} cases  {cell.engine or '-'}{note}")
+    for case in (c for c in made.cases if c.cell is None):
+        typer.echo(f"  {case.id}  unavailable: not part of this version")
+    typer.echo(
+        f"{numbers.cells} cells, {numbers.cases} cases, {numbers.requests} distinct requests, "
+        f"about {numbers.prompt_tokens:,} prompt tokens, at most {numbers.max_new_tokens:,} new"
+    )
+
+
+def _plan_values(made: Plan) -> dict[str, object]:
+    numbers = estimate(made)
+    return {
+        "playbook": made.playbook.name,
+        "model": made.playbook.model.id,
+        "cells": [c.id for c in made.cells],
+        "cases": [c.id for c in made.cases],
+        "requests": numbers.requests,
+        "prompt_tokens": numbers.prompt_tokens,
+        "max_new_tokens": numbers.max_new_tokens,
+    }
+
+
+@app.command()
+def init(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="ORG/NAME")],
+    template: Annotated[str, typer.Option(help="quick, standard or certify")] = "standard",
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="write here instead of to stdout")
+    ] = None,
+) -> None:
+    """Write a playbook to start from."""
+    text = starter(model, template)
+    if output is None:
+        typer.echo(text, nl=False)
+        return
+    if output.exists():
+        raise UsageError("exists already", where=str(output), remedy="choose another name")
+    write_text(output, text)
+    typer.echo(f"{output}: written; next: modelqa validate {output}", err=True)
+
+
+@app.command()
+def report(
+    folders: Annotated[list[Path], typer.Argument(metavar="FOLDER...", show_default=False)],
+    junit: Annotated[Path | None, typer.Option(help="write JUnit XML to this file")] = None,
+    as_json: Annotated[
+        Path | None, typer.Option("--json", help="write the JSON report to this file")
+    ] = None,
+) -> None:
+    """Merge the evidence of one or several runs and report on it."""
+    merged = records(read(folders))
+    scores = [score(record) for record in merged]
+    paths = {}
+    if junit is not None:
+        write_text(junit, junit_xml(merged, scores))
+        paths["junit"] = junit
+    if as_json is not None:
+        write_text(as_json, to_json(merged, scores))
+        paths["report"] = as_json
+    typer.echo(render(merged, scores, paths, width=100, color=sys.stdout.isatty()))
+
+
+@app.command("exit-codes")
+def exit_codes() -> None:
+    """Print the table of exit codes, in Markdown."""
+    typer.echo("| code | name | meaning |\n| --- | --- | --- |")
+    for code in ExitCode:
+        typer.echo(f"| {code.value} | {code.name} | {code.meaning} |")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; every foreseen error is a message and a code, never a traceback."""
+    try:
+        code = app(argv, prog_name="modelqa", standalone_mode=False)
+    except ModelQAError as error:
+        typer.echo(f"modelqa: {error}", err=True)
+        return error.exit_code
+    except OSError as error:
+        typer.echo(f"modelqa: {OutputError(str(error))}", err=True)
+        return ExitCode.OUTPUT
+    except (KeyboardInterrupt, typer.Abort):
+        return ExitCode.INTERRUPTED
+    except Exception as error:  # click's own usage errors carry their message and a code of 2
+        if not hasattr(error, "format_message"):
+            raise
+        typer.echo(f"modelqa: {error.format_message()}\n  try: modelqa --help", err=True)
+        return ExitCode.USAGE
+    return code if isinstance(code, int) else ExitCode.OK
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,98 @@
+"""Checks and cases: what is claimed, and where."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, ClassVar, Protocol
+
+from pytest_modelqa.core.answer import Answer, Generation
+from pytest_modelqa.core.model import Cell
+from pytest_modelqa.core.request import Request
+from pytest_modelqa.core.verdict import Verdict
+
+
+class Category(StrEnum):
+    """The six parts of the score."""
+
+    QUAL = "QUAL"
+    PERF = "PERF"
+    STAB = "STAB"
+    COMP = "COMP"
+    EDGE = "EDGE"
+    REGR = "REGR"
+
+
+class Severity(StrEnum):
+    """P0 stops the model under `stop_on_p0`; the rest orders reports."""
+
+    P0 = "P0"
+    P1 = "P1"
+    P2 = "P2"
+    P3 = "P3"
+
+
+class Check(Protocol):
+    """A kind of question. Pure: declares requests, judges answers, never meets an engine.
+
+    `judge` gets one answer per name of `requests`, of the kind that its request asks for:
+    failures have been turned into verdicts before.
+    """
+
+    @property
+    def name(self) -> str:
+        """The item's name, unique within a cell."""
+
+    @property
+    def gate(self) -> str:
+        """The numbered claim that a verdict decides."""
+
+    @property
+    def category(self) -> Category:
+        """Where its points count."""
+
+    def requests(self, cell: Cell) -> Mapping[str, Request]:
+        """What to ask of the cell, by name. Empty: the check is not available yet."""
+
+    def judge(self, answers: Mapping[str, Any]) -> Verdict:
+        """Conclude. Never corroborates on no evidence."""
+
+
+class Oracle(Protocol):
+    """Judges one completion. A dataclass: its fields are its parameters in the playbook.
+
+    `name` is what a playbook writes after `oracle:`. Entry points of `modelqa.oracles` add more.
+    """
+
+    name: ClassVar[str]
+
+    def problem_with(self, prompt: str) -> str | None:
+        """Say why this oracle cannot judge answers to `prompt`, or None; asked at load time."""
+
+    def judge(self, prompt: str, answer: Generation) -> Verdict:
+        """Conclude from the decoded completion alone, never from a banner or the prompt's echo."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """A check on a cell: one pytest item. `cell` is None for checks of the model as a whole."""
+
+    check: Check
+    cell: Cell | None
+    severity: Severity
+    tier: int
+    is_gateway: bool = False
+
+    @property
+    def scope(self) -> str:
+        """The cell's id, or `model`."""
+        return self.cell.id if self.cell else "model"
+
+    @property
+    def id(self) -> str:
+        """`gguf-q4_1-cpu-chat::G2`: unique within a playbook."""
+        return f"{self.scope}::{self.check.name}"
+
+
+Answers = Mapping[str, Answer]

@@ -1,0 +1,90 @@
+"""What is qualified: artifacts, and the cells of the test matrix."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from pytest_modelqa.core.request import Generate, Message
+
+Format = Literal["gguf", "safetensors", "apr"]
+Modality = Literal["run", "chat", "serve"]
+Backend = Literal["cpu", "gpu"]
+
+FORMATS: tuple[Format, ...] = ("gguf", "safetensors", "apr")
+MODALITIES: tuple[Modality, ...] = ("run", "chat", "serve")
+BACKENDS: tuple[Backend, ...] = ("cpu", "gpu")
+QUANTIZATIONS = (
+    "f32", "f16", "bf16", "q8_0", "q6_k", "q5_k_m", "q5_k_s", "q5_1", "q5_0",
+    "q4_k_m", "q4_k_s", "q4_1", "q4_0", "q3_k_m", "q2_k",
+)  # fmt: skip
+FLOATS = ("f32", "f16", "bf16")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArtifactSpec:
+    """A model file that a playbook names, before anyone looked for it.
+
+    `source` is `pypi:DIST:FILE`, `hf:ORG/NAME:FILE`, `file:PATH` or `derive:FORMAT-QUANT`; empty
+    when the matrix asks for a file that the playbook gives no source of. `revision` pins `hf:`.
+    `sha256` is the pin written in the playbook, if any; `engine` overrides the format's engine.
+    """
+
+    model: str
+    format: Format
+    quantization: str
+    source: str = ""
+    revision: str = ""
+    sha256: str = ""
+    engine: str = ""
+
+    @property
+    def key(self) -> str:
+        """`gguf-q4_1`: unique within a playbook."""
+        return f"{self.format}-{self.quantization}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Artifact:
+    """A model file that is here. For a directory, `sha256` hashes the sorted (name, sha256) pairs.
+
+    `pinned` tells whether the hash was known beforehand (provenance) or only measured.
+    `parent_sha256` is set where the file was derived here from another artifact.
+    """
+
+    spec: ArtifactSpec
+    path: Path
+    sha256: str
+    bytes: int
+    pinned: bool
+    parent_sha256: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """One point of the matrix: an artifact on a backend in a modality."""
+
+    artifact: ArtifactSpec
+    backend: Backend
+    modality: Modality
+    engine: str
+
+    @property
+    def id(self) -> str:
+        """`gguf-q4_1-cpu-chat`: readable in node ids, usable with `-k`."""
+        return f"{self.artifact.key}-{self.backend}-{self.modality}"
+
+    def ask(
+        self, prompt: str, *, system: str = "", max_tokens: int = 32, seed: int = 0
+    ) -> Generate:
+        """Put a prompt the way this modality does: through the chat template, or raw.
+
+        A system text without chat is written before the prompt, on lines of its own.
+        """
+        if self.modality == "run":
+            text = f"{system}\n\n{prompt}" if system else prompt
+            return Generate(prompt=text, max_tokens=max_tokens, seed=seed)
+        turns = [Message(role="system", content=system)] if system else []
+        messages = (*turns, Message(role="user", content=prompt))
+        return Generate(messages=messages, max_tokens=max_tokens, seed=seed)

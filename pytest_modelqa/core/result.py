@@ -1,0 +1,82 @@
+"""A case that ended: what reports, score and decision are made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from pytest_modelqa.core.verdict import Verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedCase:
+    """A case as reports know it: no check, no engine, plain data."""
+
+    id: str
+    scope: str
+    name: str
+    gate: str
+    category: str
+    severity: str
+    tier: int
+    is_gateway: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseResult:
+    """A verdict with what it took. `seconds` is engine time of its requests plus judging.
+
+    `evidence` holds the keys of the answers that were judged; tokens count generated ids only.
+    `artifact_sha256` is empty where no artifact was reached.
+    """
+
+    case: PlannedCase
+    verdict: Verdict
+    seconds: float
+    generated_tokens: int = 0
+    decode_s: float = 0.0
+    artifact_sha256: str = ""
+    evidence: tuple[str, ...] = field(default=())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunInfo:
+    """What a run was: one per process that ran cases. Times are ISO 8601 in UTC.
+
+    `pinned` tells whether every artifact that was opened had its hash known beforehand.
+    """
+
+    id: str
+    playbook: str
+    playbook_sha256: str
+    model: str
+    revision: str
+    seed: int
+    mode: str
+    started: str
+    ended: str
+    versions: dict[str, str]
+    machine: dict[str, str]
+    strict: bool
+    interrupted: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArtifactInfo:
+    """An artifact as reports know it."""
+
+    key: str
+    sha256: str
+    bytes: int
+    pinned: bool
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRecord:
+    """One playbook's merged evidence: everything a report needs, from one or several runs."""
+
+    run: RunInfo
+    planned: tuple[PlannedCase, ...]
+    results: tuple[CaseResult, ...]
+    artifacts: tuple[ArtifactInfo, ...]
+    answers: int

@@ -1,0 +1,271 @@
+"""llama.cpp through llama-cpp-python's low-level interface.
+
+Not through `Llama.create_completion`: with `echo` its log-probabilities are off by one position.
+"""
+
+from __future__ import annotations
+
+import codecs
+import ctypes
+import hashlib
+import sys
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Self
+
+import llama_cpp as lc
+import numpy as np
+from numpy.typing import NDArray
+
+from pytest_modelqa.core.answer import (
+    Answer,
+    Description,
+    Failure,
+    Generation,
+    Logits,
+    Rendered,
+    TokenIds,
+)
+from pytest_modelqa.core.errors import Refused, Unavailable
+from pytest_modelqa.core.request import (
+    Describe,
+    Generate,
+    RenderChat,
+    Request,
+    ScoreLogits,
+    Tokenize,
+)
+from pytest_modelqa.engines.arrays import keep_logits
+from pytest_modelqa.engines.base import Settings
+from pytest_modelqa.engines.generation import generate, too_long
+from pytest_modelqa.engines.template import render
+
+_BATCH = 512
+_LOG: list[str] = []
+
+
+@lc.llama_log_callback  # type: ignore[untyped-decorator]
+def _log(_level: int, text: bytes, _data: Any) -> None:
+    line = text.decode("utf-8", "replace")
+    _LOG.append(line)
+    del _LOG[:-200]
+    sys.stderr.write(line)
+
+
+class LlamaCpp:
+    """A GGUF file opened by llama.cpp: one context, one sequence at a time."""
+
+    def __init__(self, model: Any, context: Any, settings: Settings) -> None:
+        self._model = model
+        self._context = context
+        self._settings = settings
+        self._vocab = lc.llama_model_get_vocab(model)
+        self._n_vocab = int(lc.llama_vocab_n_tokens(self._vocab))
+        self._n_ctx = int(lc.llama_n_ctx(context))
+        self._batch = lc.llama_batch_init(_BATCH, 0, 1)
+
+    @classmethod
+    def open(cls, artifact: Path, settings: Settings) -> Self:
+        """Load the file. Raises Unavailable (no GPU build), Refused (llama.cpp says no)."""
+        gpu = settings.backend == "gpu"
+        if gpu and not lc.llama_supports_gpu_offload():
+            raise Unavailable(
+                "this build of llama.cpp sees no GPU",
+                remedy="install a CUDA or Metal build of llama-cpp-python on a machine with a GPU",
+            )
+        lc.llama_log_set(_log, ctypes.c_void_p(0))
+        lc.llama_backend_init()
+        parameters = lc.llama_model_default_params()
+        parameters.n_gpu_layers = 999 if gpu else 0
+        model = lc.llama_model_load_from_file(str(artifact).encode(), parameters)
+        if not model:
+            raise Refused(f"llama.cpp cannot load the model: {_last_error()}", where=str(artifact))
+        trained = int(lc.llama_model_n_ctx_train(model))
+        wanted = lc.llama_context_default_params()
+        wanted.n_ctx = min(settings.n_ctx, trained) if trained > 0 else settings.n_ctx
+        wanted.n_batch = wanted.n_ubatch = _BATCH
+        wanted.n_seq_max = 1
+        wanted.n_threads = wanted.n_threads_batch = settings.threads
+        context = lc.llama_init_from_model(model, wanted)
+        if not context:
+            raise Refused(f"llama.cpp cannot make a context: {_last_error()}", where=str(artifact))
+        return cls(model, context, settings)
+
+    def describe(self) -> Description:
+        """Tell sizes, special ids and the template's hash."""
+        template = self._template
+        return Description(
+            engine="llamacpp",
+            build=f"llama-cpp-python {lc.__version__}",
+            architecture=self._meta("general.architecture"),
+            backend=self._settings.backend,
+            dtype=self._description_text(),
+            threads=self._settings.threads,
+            n_vocab=self._n_vocab,
+            n_ctx=self._n_ctx,
+            n_ctx_train=int(lc.llama_model_n_ctx_train(self._model)),
+            n_params=int(lc.llama_model_n_params(self._model)),
+            bos_id=int(lc.llama_vocab_bos(self._vocab)),
+            eos_id=int(lc.llama_vocab_eos(self._vocab)),
+            pad_id=int(lc.llama_vocab_pad(self._vocab)),
+            stop_ids=tuple(sorted(self._stop_ids)),
+            template_sha256=hashlib.sha256(template.encode()).hexdigest() if template else "",
+        )
+
+    def answer(self, request: Request) -> Answer:
+        """Answer one request; the context is cleared before each."""
+        match request:
+            case Describe():
+                return self.describe()
+            case Tokenize():
+                ids = self._tokenize(request.text, begin=False, special=request.special)
+                return TokenIds(ids=tuple(ids), decoded=self._decode(ids, keep_special=True))
+            case RenderChat():
+                return Rendered(text=self._render(request.messages, request.add_generation_prompt))
+            case Generate():
+                return self._generate(request)
+            case ScoreLogits():
+                return self._score(request)
+            case _:
+                raise TypeError(f"llama.cpp does not answer {type(request).__name__}")
+
+    def close(self) -> None:
+        """Free batch, context and model."""
+        lc.llama_batch_free(self._batch)
+        lc.llama_free(self._context)
+        lc.llama_model_free(self._model)
+
+    def _generate(self, request: Generate) -> Generation | Failure:
+        if request.prompt is not None:
+            prompt = self._tokenize(request.prompt, begin=True, special=True) or self._beginning()
+        else:
+            text = self._render(request.messages, add_generation_prompt=True)
+            prompt = self._tokenize(text, begin=False, special=True)
+        if len(prompt) >= self._n_ctx:
+            return too_long(len(prompt), self._n_ctx)
+        lc.llama_memory_clear(lc.llama_get_memory(self._context), True)
+        position = 0
+
+        def feed(ids: list[int]) -> NDArray[np.float32]:
+            nonlocal position
+            rows = self._decode_ids(ids, position, every=False)
+            position += len(ids)
+            return rows[-1]
+
+        loop = generate(feed, prompt, request, stop_ids=self._stop_ids, n_ctx=self._n_ctx)
+        return Generation(
+            prompt_tokens=len(prompt),
+            ids=tuple(loop.ids),
+            text=self._decode(loop.ids, keep_special=False),
+            finish=loop.finish,
+            nonfinite_steps=loop.nonfinite_steps,
+            special_ids=sum(bool(lc.llama_vocab_is_control(self._vocab, i)) for i in loop.ids),
+            prefill_s=loop.prefill_s,
+            decode_s=loop.decode_s,
+        )
+
+    def _score(self, request: ScoreLogits) -> Logits | Failure:
+        ids = list(request.ids) or self._tokenize(request.text, begin=True, special=True)
+        if len(ids) > self._n_ctx:
+            return too_long(len(ids), self._n_ctx)
+        if wrong := [i for i in ids if not 0 <= i < self._n_vocab]:
+            return Failure(
+                cause="error", reason=f"id {wrong[0]} is outside the vocabulary of {self._n_vocab}"
+            )
+        lc.llama_memory_clear(lc.llama_get_memory(self._context), True)
+        rows = self._decode_ids(ids, 0, every=True)
+        return keep_logits(np.stack(rows), self._settings.arrays)
+
+    def _decode_ids(self, ids: list[int], start: int, *, every: bool) -> list[NDArray[np.float32]]:
+        """Append ids at positions from `start`; logits (n_vocab,) of every one, or of the last."""
+        rows = []
+        batch = self._batch
+        for first in range(0, len(ids), _BATCH):
+            chunk = ids[first : first + _BATCH]
+            batch.n_tokens = len(chunk)
+            for i, token in enumerate(chunk):
+                at = first + i
+                batch.token[i], batch.pos[i], batch.n_seq_id[i] = token, start + at, 1
+                batch.seq_id[i][0] = 0
+                batch.logits[i] = every or at == len(ids) - 1
+            if code := lc.llama_decode(self._context, batch):
+                raise RuntimeError(f"llama_decode returned {code} at position {start + first}")
+            rows += [self._row(i) for i in range(len(chunk)) if batch.logits[i]]
+        return rows
+
+    def _row(self, index: int) -> NDArray[np.float32]:
+        pointer = lc.llama_get_logits_ith(self._context, index)
+        return np.ctypeslib.as_array(pointer, shape=(self._n_vocab,)).copy()
+
+    def _tokenize(self, text: str, *, begin: bool, special: bool) -> list[int]:
+        data = text.encode()
+        room = len(data) + 8
+        buffer = (lc.llama_token * room)()
+        count = lc.llama_tokenize(self._vocab, data, len(data), buffer, room, begin, special)
+        if count < 0:
+            raise RuntimeError(f"llama_tokenize asks for {-count} ids of {len(data)} bytes")
+        return list(buffer[:count])
+
+    def _beginning(self) -> list[int]:
+        """What an empty prompt starts from: BOS, else EOS, as a document boundary."""
+        for token in (lc.llama_vocab_bos(self._vocab), lc.llama_vocab_eos(self._vocab)):
+            if token >= 0:
+                return [int(token)]
+        raise Refused("the model has neither BOS nor EOS to start an empty prompt from")
+
+    def _decode(self, ids: list[int], *, keep_special: bool) -> str:
+        """Ids to text; a character cut off at the end is dropped, not replaced."""
+        if not ids:
+            return ""
+        tokens = (lc.llama_token * len(ids))(*ids)
+        room = 32 * len(ids) + 64
+        while True:
+            buffer = ctypes.create_string_buffer(room)
+            count = lc.llama_detokenize(
+                self._vocab, tokens, len(ids), buffer, room, False, keep_special
+            )
+            if count >= 0:
+                decoder = codecs.getincrementaldecoder("utf-8")("replace")
+                return decoder.decode(buffer.raw[:count], final=False)
+            room = -count
+
+    def _render(self, messages: Any, add_generation_prompt: bool) -> str:
+        return render(
+            self._template,
+            messages,
+            add_generation_prompt=add_generation_prompt,
+            tokens={
+                "bos_token": self._text_of(lc.llama_vocab_bos(self._vocab)),
+                "eos_token": self._text_of(lc.llama_vocab_eos(self._vocab)),
+            },
+        )
+
+    def _text_of(self, token: int) -> str:
+        return lc.llama_vocab_get_text(self._vocab, token).decode() if token >= 0 else ""
+
+    @cached_property
+    def _template(self) -> str:
+        template = lc.llama_model_chat_template(self._model, None)
+        return template.decode() if template else ""
+
+    @cached_property
+    def _stop_ids(self) -> frozenset[int]:
+        vocab = self._vocab
+        return frozenset(i for i in range(self._n_vocab) if lc.llama_vocab_is_eog(vocab, i))
+
+    def _meta(self, key: str) -> str:
+        buffer = ctypes.create_string_buffer(256)
+        lc.llama_model_meta_val_str(self._model, key.encode(), buffer, 256)
+        return buffer.value.decode("utf-8", "replace")
+
+    def _description_text(self) -> str:
+        buffer = ctypes.create_string_buffer(256)
+        lc.llama_model_desc(self._model, buffer, 256)
+        return buffer.value.decode("utf-8", "replace")
+
+
+def _last_error() -> str:
+    """What llama.cpp logged about the failure: its `error`/`failed` lines, else the last one."""
+    lines = [line.strip() for line in "".join(_LOG).splitlines() if line.strip(" .")]
+    telling = [line for line in lines if "error" in line.lower() or "failed" in line.lower()]
+    return " | ".join((telling or lines or ["no message"])[-3:])

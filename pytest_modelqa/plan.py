@@ -1,0 +1,178 @@
+"""Playbook to plan: the cells of the matrix, and the cases on them. Nothing is loaded here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import product
+
+from pytest_modelqa.checks.gateways import GATEWAYS
+from pytest_modelqa.checks.scenario import Announced, Scenario
+from pytest_modelqa.core.check import Case, Check, Severity
+from pytest_modelqa.core.ids import derived_seed
+from pytest_modelqa.core.model import FLOATS, ArtifactSpec, Cell
+from pytest_modelqa.core.request import Generate, Request
+from pytest_modelqa.core.result import PlannedCase
+from pytest_modelqa.core.verdict import Verdict, unavailable
+from pytest_modelqa.engines import DEFAULT_ENGINE
+from pytest_modelqa.playbook.values import Playbook
+
+_CHARACTERS_PER_TOKEN = 4
+"""English text under BPE vocabularies of 32k-256k ids: the usual rule of thumb, for estimates."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """`cases` are in order of execution; gateways of a cell come before its other cases."""
+
+    playbook: Playbook
+    cells: tuple[Cell, ...]
+    cases: tuple[Case, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """What a plan will ask: distinct requests, and about how many tokens they read and write."""
+
+    cells: int
+    cases: int
+    requests: int
+    prompt_tokens: int
+    max_new_tokens: int
+
+
+def make(playbook: Playbook) -> Plan:
+    """Multiply the matrix and put every check on every cell."""
+    cells = tuple(_cells(playbook))
+    cases = [case for cell in cells for case in _cases(playbook, cell)]
+    cases += _announced(playbook)
+    return Plan(playbook=playbook, cells=cells, cases=tuple(cases))
+
+
+def _cells(playbook: Playbook) -> Iterator[Cell]:
+    matrix = playbook.matrix
+    known = {a.key: a for a in playbook.model.artifacts}
+    for form in matrix.formats:
+        for quantization in matrix.quantizations.get(form, ()):
+            spec = ArtifactSpec(model=playbook.model.id, format=form, quantization=quantization)
+            spec = known.get(spec.key, spec)
+            engine = spec.engine or DEFAULT_ENGINE.get(form, "")
+            for backend, modality in product(matrix.backends, matrix.modalities):
+                yield Cell(artifact=spec, backend=backend, modality=modality, engine=engine)
+
+
+def _cases(playbook: Playbook, cell: Cell) -> Iterator[Case]:
+    for gateway in GATEWAYS:
+        yield _case(playbook, gateway(), cell, Severity.P0, playbook.tier, is_gateway=True)
+    for spec in playbook.scenarios:
+        check = Scenario(
+            name=spec.name,
+            prompt=spec.prompt,
+            oracle=spec.oracle,
+            gate=spec.gate,
+            category=spec.category,
+            system=spec.system,
+            max_tokens=spec.max_tokens,
+            allow_garbage=spec.allow_garbage,
+            seed=derived_seed(playbook.seed, f"{cell.id}::{spec.name}"),
+        )
+        yield _case(playbook, check, cell, Severity.P2, spec.tier or playbook.tier)
+
+
+def _announced(playbook: Playbook) -> Iterator[Case]:
+    for block in playbook.blocks:
+        for gate in block.gates or (f"F-{block.name.upper().replace('_', '-')}",):
+            name = f"{block.name}[{gate}]" if block.gates else block.name
+            check = Announced(name=name, gate=gate, category=block.category)
+            yield _case(playbook, check, None, Severity.P1, playbook.tier)
+
+
+def _case(
+    playbook: Playbook,
+    check: Check,
+    cell: Cell | None,
+    severity: Severity,
+    tier: int,
+    *,
+    is_gateway: bool = False,
+) -> Case:
+    return Case(
+        check=check,
+        cell=cell,
+        severity=playbook.severities.get(check.gate, severity),
+        tier=tier,
+        is_gateway=is_gateway,
+    )
+
+
+def absence(case: Case) -> Verdict | None:
+    """Why a case cannot run whatever the machine has, or None."""
+    cell = case.cell
+    if cell is None:
+        return unavailable(
+            f"the checks of `{case.check.name}` are not part of this version; nothing was tested",
+            remedy="python -m pip install --upgrade pytest-modelqa",
+        )
+    if cell.modality == "serve":
+        return unavailable(
+            "modality serve needs an engine that talks to a server, which this version has not",
+            remedy="python -m pip install --upgrade pytest-modelqa",
+        )
+    if not cell.engine:
+        return unavailable(
+            f"no engine opens {cell.artifact.format} files",
+            remedy="name one: model.artifacts[].engine",
+        )
+    if not cell.artifact.source:
+        return _no_source(cell.artifact)
+    return None
+
+
+def _no_source(artifact: ArtifactSpec) -> Verdict:
+    if artifact.format == "safetensors" and artifact.quantization not in FLOATS:
+        return unavailable(
+            f"safetensors has no quantization {artifact.quantization}",
+            remedy="list quantizations per format: {gguf: [...], safetensors: [f32]}",
+        )
+    return unavailable(
+        f"the playbook names no file for {artifact.key}",
+        remedy=f"add one under model.artifacts: {{format: {artifact.format}, "
+        f"quantization: {artifact.quantization}, source: ...}}",
+    )
+
+
+def planned(case: Case) -> PlannedCase:
+    """The case as reports know it."""
+    return PlannedCase(
+        id=case.id,
+        scope=case.scope,
+        name=case.check.name,
+        gate=case.check.gate,
+        category=case.check.category,
+        severity=case.severity,
+        tier=case.tier,
+        is_gateway=case.is_gateway,
+    )
+
+
+def estimate(plan: Plan) -> Estimate:
+    """Count distinct requests per artifact and backend, and bound their tokens."""
+    distinct: set[tuple[str, str, Request]] = set()
+    for case in plan.cases:
+        if case.cell is not None and absence(case) is None:
+            cell = case.cell
+            for request in case.check.requests(cell).values():
+                distinct.add((cell.artifact.key, cell.backend, request))
+    generations = [r for _, _, r in distinct if isinstance(r, Generate)]
+    return Estimate(
+        cells=len(plan.cells),
+        cases=len(plan.cases),
+        requests=len(distinct),
+        prompt_tokens=sum(_prompt_tokens(r) for r in generations),
+        max_new_tokens=sum(r.max_tokens for r in generations),
+    )
+
+
+def _prompt_tokens(request: Generate) -> int:
+    text = request.prompt or "".join(m.content for m in request.messages)
+    return len(text) // _CHARACTERS_PER_TOKEN + 1

@@ -1,0 +1,328 @@
+"""The playbook's blocks: parts whose checks come from elsewhere, each validated in full.
+
+Field names and defaults follow the reference playbook's where it has them. A block that is written
+is on unless `enabled: false`; `gates` names the claims that it decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from pytest_modelqa.core.check import Category
+from pytest_modelqa.playbook.fields import (
+    DISTINCT,
+    UNIQUE,
+    ArtifactKey,
+    Backends,
+    ClaimIds,
+    Count,
+    Formats,
+    Label,
+    Mode,
+    NotNegative,
+    Positive,
+    Quantizations,
+    Share,
+    Strict,
+    Text,
+    Texts,
+    Tokens,
+)
+from pytest_modelqa.playbook.values import Block
+
+PROMPT = "What is 2 + 2?"
+
+
+class BlockDoc(Strict):
+    """What every block has."""
+
+    enabled: bool = Field(default=True, description="false turns the whole block off")
+    gates: ClaimIds = Field(default=(), description="ids of the gates that this block decides")
+
+
+FormatCheck = Literal["dtype_mapping", "tensor_alignment", "header_integrity"]
+Statistic = Literal["mean", "std", "min", "max", "checksum"]
+
+
+class FormatValidation(BlockDoc):
+    """Files are what their format says."""
+
+    checks: Annotated[tuple[FormatCheck, ...], Field(min_length=1), UNIQUE, DISTINCT] = (
+        "dtype_mapping",
+        "tensor_alignment",
+        "header_integrity",
+    )
+
+
+class TensorDiff(BlockDoc):
+    """Tensors of every artifact against the reference's."""
+
+    filter: Text | None = Field(
+        default=None, description="parts of tensor names, separated by commas; default: all tensors"
+    )
+    tolerance: NotNegative | None = Field(
+        default=None, description="largest relative error; default: by quantization"
+    )
+
+
+class InferenceCompare(BlockDoc):
+    """Logits of one prompt, artifact against artifact."""
+
+    prompt: Text = PROMPT
+    max_tokens: Tokens = 10
+    tolerance: NotNegative = Field(default=1e-5, description="largest absolute error of a logit")
+
+
+class Fingerprint(BlockDoc):
+    """Statistics that identify the tensors."""
+
+    tensors: Annotated[str, Field(min_length=1)] = Field(
+        default="all", description="`all`, or parts of tensor names, separated by commas"
+    )
+    stats: Annotated[tuple[Statistic, ...], Field(min_length=1), UNIQUE, DISTINCT] = (
+        "mean",
+        "std",
+        "min",
+        "max",
+        "checksum",
+    )
+
+
+class StatsTolerance(Strict):
+    """Largest shift of a tensor's mean, per kind of tensor."""
+
+    layernorm: NotNegative = 0.001
+    embedding: NotNegative = 0.1
+    attention: NotNegative = 0.01
+
+
+class ValidateStats(BlockDoc):
+    """Tensor statistics against a reference's."""
+
+    reference: ArtifactKey | None = Field(default=None, description="default: model.reference")
+    tolerance: StatsTolerance = StatsTolerance()
+
+
+class DifferentialTests(Strict):
+    """One model in several files: the same weights, the same results."""
+
+    enabled: bool = Field(default=True, description="false turns all five parts off")
+    format_validation: FormatValidation | None = None
+    tensor_diff: TensorDiff | None = None
+    inference_compare: InferenceCompare | None = None
+    fingerprint: Fingerprint | None = None
+    validate_stats: ValidateStats | None = None
+
+
+class Ollama(Strict):
+    """The same model behind an Ollama server."""
+
+    model_tag: Label = Field(description="such as qwen2.5-coder:7b")
+    quantizations: Quantizations = ("q4_k_m",)
+    temperature: Annotated[float, Field(ge=0, le=2)] = 0.0
+    min_perf_ratio: Positive = Field(default=0.8, description="our tokens/s over the server's")
+
+
+class Parity(BlockDoc):
+    """Every artifact computes what the reference computes: ids, logits, next tokens."""
+
+    reference: ArtifactKey | None = Field(default=None, description="default: model.reference")
+    prompts: Texts = (PROMPT,)
+    mode: Mode = Field(default="exact", description="exact: one sequence; fast: batched")
+    min_cosine: Share | None = Field(default=None, description="smallest cosine of logits")
+    max_kl: Positive | None = Field(default=None, description="largest mean KL divergence, in nats")
+    min_top1: Share | None = Field(default=None, description="share of positions with equal argmax")
+    ollama: Ollama | None = None
+
+
+class Assertions(Strict):
+    """Bounds of speed: tokens/s generated, milliseconds per request. None by default."""
+
+    min_throughput: Positive | None = Field(default=None, description="tokens/s, any backend")
+    min_throughput_cpu: Positive | None = Field(default=None, description="tokens/s on cpu")
+    min_throughput_gpu: Positive | None = Field(default=None, description="tokens/s on gpu")
+    max_p50_ms: Positive | None = None
+    max_p99_ms: Positive | None = None
+
+
+class ProfileCi(BlockDoc):
+    """Speed, measured and asserted."""
+
+    warmup: Annotated[int, Field(ge=0, le=10_000)] = 3
+    measure: Count = Field(default=10, description="measured requests; a p99 needs some hundreds")
+    prompt: Text = PROMPT
+    max_tokens: Tokens = 32
+    formats: Formats | None = Field(default=None, description="default: test_matrix.formats")
+    backends: Backends | None = Field(default=None, description="default: test_matrix.backends")
+    assertions: Assertions = Assertions()
+
+
+class TracePayload(BlockDoc):
+    """A traced forward pass: NaN, Inf and collapsed layers."""
+
+    prompt: Text = PROMPT
+
+
+class Gradients(BlockDoc):
+    """Analytic gradients against numeric ones (torch.autograd.gradcheck)."""
+
+    dtype: Literal["float64", "float32"] = "float64"
+    mode: Literal["fast", "slow"] = Field(default="slow", description="fast screens, slow decides")
+    layers: Annotated[tuple[Annotated[int, Field(ge=0)], ...], UNIQUE, DISTINCT] = Field(
+        default=(0,), description="layers to check, from 0"
+    )
+    eps: Positive = 1e-6
+    atol: NotNegative = 1e-5
+    rtol: NotNegative = 1e-3
+
+
+Fault = Literal[
+    "kill_worker", "hang_worker", "out_of_memory", "truncated_file", "corrupt_file", "disk_full"
+]
+
+
+class Chaos(BlockDoc):
+    """Faults injected while the model answers: each must cost one case, nothing else."""
+
+    faults: Annotated[tuple[Fault, ...], Field(min_length=1), UNIQUE, DISTINCT] = (
+        "kill_worker",
+        "hang_worker",
+    )
+    rounds: Count = 1
+
+
+Target = Literal["prompt", "parameters", "template", "header"]
+
+
+class Fuzz(BlockDoc):
+    """Hostile input: the engine may refuse, and must not crash."""
+
+    targets: Annotated[tuple[Target, ...], Field(min_length=1), UNIQUE, DISTINCT] = ("prompt",)
+    examples: Count = 100
+    max_seconds: Positive = 60.0
+
+
+class Memory(BlockDoc):
+    """Memory of the worker, in MiB: its peak, and its growth over many requests."""
+
+    requests: Count = 50
+    max_rss_mb: Count | None = None
+    max_vram_mb: Count | None = None
+    max_growth_mb: NotNegative | None = Field(
+        default=None, description="from first to last request"
+    )
+
+
+class ShipGates(BlockDoc):
+    """What a candidate must reach against the reference before it ships."""
+
+    reference: ArtifactKey | None = Field(default=None, description="default: model.reference")
+    samples: Count = 200
+    confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
+    min_pass_rate: Share | None = None
+    max_regression: Share | None = Field(
+        default=None, description="largest loss of pass rate, paired on the same prompts"
+    )
+    max_perplexity_ratio: Positive | None = None
+
+
+class Canary(Strict):
+    """A prompt whose greedy answer is remembered."""
+
+    name: Label
+    prompt: Text
+    expected: Text | None = Field(default=None, description="default: the answer in the baseline")
+
+
+class Canaries(BlockDoc):
+    """Answers that must not change from release to release."""
+
+    baseline: Label | None = Field(default=None, description="file of remembered answers")
+    prompts: Annotated[tuple[Canary, ...], Field(min_length=1)]
+    max_tokens: Tokens = 32
+    max_changed: Annotated[int, Field(ge=0)] = 0
+
+
+class Expectations(Strict):
+    """Sizes that the files must have; part of `model`."""
+
+    expected_hidden_dim: Count | None = None
+    expected_num_layers: Count | None = None
+    expected_num_heads: Count | None = None
+    expected_num_kv_heads: Count | None = None
+    expected_vocab_size: Annotated[int, Field(ge=1, le=100_000_000)] | None = None
+    expected_intermediate_dim: Count | None = None
+
+
+Family = Literal["arithmetic", "code", "formatting", "edge"]
+
+
+class Generated(BlockDoc):
+    """Questions that are generated, and shrunk when they are falsified."""
+
+    families: Annotated[tuple[Family, ...], Field(min_length=1), UNIQUE, DISTINCT] = (
+        "arithmetic",
+        "code",
+        "formatting",
+        "edge",
+    )
+    count: Annotated[int, Field(ge=1, le=10_000)] = Field(
+        default=100, description="scenarios per cell, all families together"
+    )
+    max_tokens: Tokens = 32
+    mode: Mode = Field(default="fast", description="falsified answers are confirmed in exact mode")
+    oracles: dict[Family, str] = Field(
+        default_factory=dict, description="family: oracle, where the usual one should not judge"
+    )
+
+
+class Blocks(Strict):
+    """All of them, by their key."""
+
+    differential_tests: DifferentialTests | None = None
+    parity: Parity | None = None
+    profile_ci: ProfileCi | None = None
+    trace_payload: TracePayload | None = None
+    gradients: Gradients | None = None
+    chaos: Chaos | None = None
+    fuzz: Fuzz | None = None
+    memory: Memory | None = None
+    ship_gates: ShipGates | None = None
+    canaries: Canaries | None = None
+    scenarios_generated: Generated | None = None
+
+
+PARTS = tuple(name for name in DifferentialTests.model_fields if name != "enabled")
+CATEGORIES = {
+    **dict.fromkeys((*PARTS, "parity"), Category.COMP),
+    "profile_ci": Category.PERF,
+    **dict.fromkeys(("trace_payload", "gradients", "chaos", "fuzz", "memory"), Category.STAB),
+    **dict.fromkeys(("ship_gates", "canaries"), Category.REGR),
+    "scenarios_generated": Category.QUAL,
+    "model_expectations": Category.COMP,
+}
+
+
+def default_gate(name: str) -> str:
+    """The gate of a block that names none: `F-TENSOR-DIFF`."""
+    return f"F-{name.upper().replace('_', '-')}"
+
+
+def enabled_blocks(doc: Blocks) -> Iterator[Block]:
+    """The blocks that are on. Each part of `differential_tests` is one of its own."""
+    for name in Blocks.model_fields:
+        part = getattr(doc, name)
+        if isinstance(part, DifferentialTests) and part.enabled:
+            yield from (b for p in PARTS if (b := _block(p, getattr(part, p))))
+        elif isinstance(part, BlockDoc) and (block := _block(name, part)):
+            yield block
+
+
+def _block(name: str, doc: BlockDoc | None) -> Block | None:
+    if doc is None or not doc.enabled:
+        return None
+    parameters: dict[str, Any] = doc.model_dump(mode="json", exclude={"enabled", "gates"})
+    return Block(name=name, gates=doc.gates, category=CATEGORIES[name], parameters=parameters)

@@ -1,0 +1,215 @@
+"""The playbook's shape, for people who write one: every key, its type, its bounds, its default.
+
+Strict pydantic models; an oracle's model is built from its dataclass, so its fields are its
+parameters. What a shape cannot say (names that must exist, or be unique) is in `semantics`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import MISSING, fields
+from typing import Annotated, Any, Literal, get_type_hints
+
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, create_model
+
+from pytest_modelqa.core.check import Category, Oracle, Severity
+from pytest_modelqa.core.model import Format
+from pytest_modelqa.playbook.blocks import Blocks, Expectations
+from pytest_modelqa.playbook.fields import (
+    ArtifactKey,
+    Backends,
+    ClaimId,
+    Formats,
+    GateId,
+    Label,
+    Modalities,
+    Positive,
+    Quantization,
+    Quantizations,
+    Revision,
+    Sha256,
+    Source,
+    Strict,
+    Text,
+    Tier,
+    Tokens,
+    whole,
+)
+from pytest_modelqa.playbook.values import FailurePolicy
+
+ALTERNATIVE = "<"
+"""Tags of a union start so; they stand in pydantic's locations and name no key."""
+
+
+class ArtifactDoc(Strict):
+    """One file, or one folder of safetensors."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "if": {"properties": {"format": {"const": "safetensors"}}, "required": ["format"]},
+            "then": {"properties": {"quantization": {"enum": ["f32", "f16", "bf16"]}}},
+        }
+    )
+
+    format: Format
+    quantization: Quantization
+    source: Source | None = Field(default=None, description="where the file comes from")
+    revision: Revision | None = Field(
+        default=None,
+        description="of an hf: source; default: model.revision for hf:ID, else main",
+    )
+    sha256: Sha256 | None = Field(default=None, description="the pin: 64 hex digits")
+    engine: Annotated[str, Field(pattern=whole(r"[a-z0-9][a-z0-9_-]*"))] | None = Field(
+        default=None, description="instead of the format's usual engine"
+    )
+
+
+class ModelDoc(Expectations):
+    """What is qualified."""
+
+    id: Annotated[
+        str,
+        Field(
+            pattern=whole(r"[A-Za-z0-9][A-Za-z0-9._-]*(?:/[A-Za-z0-9][A-Za-z0-9._-]*)?"),
+            max_length=200,
+            description="ORG/NAME",
+        ),
+    ]
+    revision: Revision = Field(
+        default="main", description="commit, tag or branch of the repository hf:ID"
+    )
+    source: Source | None = Field(
+        default=None, description="of the first artifact, or of the only one if none is listed"
+    )
+    artifacts: tuple[ArtifactDoc, ...] = ()
+    reference: ArtifactKey | None = Field(
+        default=None, description="the artifact that others are compared to"
+    )
+    family: Label | None = Field(default=None, description="a label: llama, qwen-coder ...")
+    size_category: Literal["tiny", "small", "medium", "large", "xlarge", "huge"] | None = Field(
+        default=None, description="a label"
+    )
+
+
+def _list_or_mapping(value: Any) -> str:
+    return "<mapping>" if isinstance(value, dict) else "<list>"
+
+
+PerFormat = Annotated[
+    Annotated[Quantizations, Tag("<list>")]
+    | Annotated[dict[Format, Quantizations], Tag("<mapping>")],
+    Discriminator(_list_or_mapping),
+]
+
+
+class MatrixDoc(Strict):
+    """Cells are the product of these lists."""
+
+    modalities: Modalities = Field(description="run: raw prompt; chat: the model's own template")
+    backends: Backends
+    formats: Formats
+    quantizations: PerFormat | None = Field(
+        default=None,
+        description="one list for all formats, or one per format; default: those of the "
+        "artifacts, else q4_k_m for gguf and apr, f32 for safetensors",
+    )
+
+
+class GateDoc(Strict):
+    """What the playbook says about one gate."""
+
+    severity: Severity | None = Field(default=None, description="P0 stops the model")
+    description: Label | None = Field(default=None, description="for readers")
+    enabled: bool = Field(default=True, description="false leaves out what decides this gate")
+
+
+class LimitsDoc(Strict):
+    """Bounds of a run."""
+
+    load_timeout_s: Positive = 300.0
+    request_timeout_s: Positive = 120.0
+    memory_mb: Annotated[int, Field(ge=64)] | None = Field(
+        default=None, description="MiB per worker; default: the machine's"
+    )
+    max_loaded_models: Annotated[int, Field(ge=1, le=64)] = 1
+    max_tokens: Tokens = Field(default=256, description="most tokens that a scenario may ask for")
+    n_ctx: Annotated[int, Field(ge=16, le=10_000_000)] = Field(
+        default=2048, description="context that is opened, in tokens"
+    )
+
+
+class ScenarioDoc(Strict):
+    """One question. The oracle's own fields stand beside these."""
+
+    name: Annotated[
+        str,
+        Field(
+            pattern=whole(r"(?!G[0-9]+$)[A-Za-z0-9][A-Za-z0-9_.-]*"),
+            max_length=80,
+            description="unique; ends up in the test's id",
+        ),
+    ]
+    prompt: Text
+    oracle: str = Field(description="what judges the completion")
+    system: Text | None = Field(default=None, description="system text, or text before the prompt")
+    max_tokens: Tokens = 32
+    category: Category = Category.QUAL
+    gate: ClaimId = "F-SCENARIO"
+    tier: Tier | None = Field(default=None, description="default: the playbook's tier")
+    allow_garbage: bool = Field(default=False, description="true: no standing garbage check")
+
+
+class PlaybookDoc(Blocks):
+    """A playbook of pytest-modelqa: a model, a test matrix, and the checks to run."""
+
+    version: Literal["1.0"] = Field(description="of this format")
+    name: Label | None = Field(default=None, description="for readers; reports use the file's name")
+    description: Annotated[str, Field(max_length=5000)] | None = Field(
+        default=None, description="for readers"
+    )
+    extends: Annotated[str, Field(min_length=1)] | None = Field(
+        default=None,
+        description="quick, standard, certify, or a path relative to this file; mappings are "
+        "merged with the template's, lists and values replace its own",
+    )
+    model: ModelDoc
+    test_matrix: MatrixDoc
+    scenarios: tuple[dict[str, Any], ...] = Field(default=(), description="explicit questions")
+    gates: dict[GateId, GateDoc] = Field(default_factory=dict, description="by gate id")
+    failure_policy: FailurePolicy = Field(
+        default=FailurePolicy.STOP_ON_P0,
+        description="when the model's remaining cases are not run any more",
+    )
+    seed: Annotated[int, Field(ge=0, lt=2**53)] = 0
+    limits: LimitsDoc = LimitsDoc()
+    tier: Tier = Field(default=2, description="1 smoke, 2 every change, 3 release")
+
+
+FIELD = "field_"
+"""Prefix of an oracle's fields in its model, so that none shadows a method of pydantic's."""
+
+
+def scenario_model(oracle: type[Oracle], *, base: type[BaseModel] = ScenarioDoc) -> type[BaseModel]:
+    """A scenario with an oracle's own fields beside the common ones: names, bounds, defaults.
+
+    Raises ValueError where a field of the oracle has the name of a common one.
+    """
+    hints = get_type_hints(oracle, include_extras=True)
+    own: dict[str, Any] = {}
+    for f in fields(oracle):  # type: ignore[arg-type]
+        if f.name in ScenarioDoc.model_fields:
+            raise ValueError(f"the oracle {oracle.name!r} may not have a field {f.name!r}")
+        if f.default is not MISSING:
+            info = Field(default=f.default, alias=f.name)
+        elif f.default_factory is not MISSING:
+            info = Field(default_factory=f.default_factory, alias=f.name)
+        else:
+            info = Field(alias=f.name)
+        own[FIELD + f.name] = (hints[f.name], info)
+    return create_model(f"Scenario_{oracle.name}", __base__=base, __doc__=oracle.__doc__, **own)
+
+
+def oracle_arguments(scenario: BaseModel) -> Mapping[str, Any]:
+    """The oracle's own fields of a validated scenario."""
+    own = (n for n in type(scenario).model_fields if n.startswith(FIELD))
+    return {name.removeprefix(FIELD): getattr(scenario, name) for name in own}

@@ -1,0 +1,56 @@
+"""The pytest entry point: options and markers. Imports pytest and the standard library, no more.
+
+Everything else is imported when `--playbook` is given; a test on `sys.modules` keeps it so.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+_MARKERS = (
+    "tier1: seconds, on every save",
+    "tier2: minutes, on every push",
+    "tier3: the rest, nightly",
+    "gateway: one of the gateways G0 to G4 of a cell",
+    "qual: counts for quality",
+    "perf: counts for performance",
+    "stab: counts for stability",
+    "comp: counts for compatibility",
+    "edge: counts for edge cases",
+    "regr: counts for regressions",
+)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Declare the options; all start with --modelqa but the one that users type most."""
+    group = parser.getgroup("modelqa", "qualify language models from a playbook")
+    group.addoption(
+        "--playbook",
+        action="append",
+        default=[],
+        metavar="FILE",
+        dest="modelqa_playbooks",
+        help="qualify the model of this YAML playbook; may be given several times",
+    )
+    group.addoption(
+        "--modelqa-report",
+        metavar="DIR",
+        dest="modelqa_report",
+        help="write evidence and reports to this folder (default: a new one under .modelqa/runs)",
+    )
+    group.addoption(
+        "--modelqa-strict",
+        action="store_true",
+        dest="modelqa_strict",
+        help="count unavailable and inconclusive cases as failures",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the markers; load the rest of the plugin only for a playbook."""
+    for marker in _MARKERS:
+        config.addinivalue_line("markers", marker)
+    if config.getoption("modelqa_playbooks"):
+        from pytest_modelqa.plugin.session import Qualification  # noqa: PLC0415 - only on demand
+
+        config.pluginmanager.register(Qualification.from_config(config), "modelqa-qualification")

@@ -1,0 +1,126 @@
+"""Playbooks as pytest nodes: file, cells, cases. A verdict becomes pass, fail or skip."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_modelqa.core.check import Case
+from pytest_modelqa.core.result import CaseResult
+from pytest_modelqa.core.verdict import Verdict
+from pytest_modelqa.plan import Plan
+
+if TYPE_CHECKING:
+    from pytest_modelqa.plugin.session import Qualification
+
+RESULT = pytest.StashKey[CaseResult]()
+
+
+class CaseFailed(Exception):
+    """Carries a verdict from `runtest` to `repr_failure`."""
+
+    def __init__(self, verdict: Verdict) -> None:
+        super().__init__(verdict.reason)
+        self.verdict = verdict
+
+
+class PlaybookFile(pytest.File):
+    """A playbook; its children are the cells."""
+
+    plan: Plan
+    qualification: Qualification
+
+    def collect(self) -> Iterable[CellNode]:
+        """One node a cell, in plan order; `model` for what belongs to no cell."""
+        for scope, cases in groupby(self.plan.cases, key=lambda case: case.scope):
+            node = CellNode.from_parent(self, name=scope)
+            node.cases = tuple(cases)
+            yield node
+
+
+class CellNode(pytest.Collector):
+    """A cell of the matrix; its children are the cases."""
+
+    cases: tuple[Case, ...]
+
+    def collect(self) -> Iterable[CaseItem]:
+        """One item a case."""
+        for case in self.cases:
+            yield CaseItem.from_parent(self, name=case.check.name, case=case)
+
+
+class CaseItem(pytest.Item):
+    """One case."""
+
+    def __init__(self, *, case: Case, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.case = case
+        for marker in _markers(case):
+            self.add_marker(marker)
+        if case.cell and self.config.pluginmanager.hasplugin("xdist"):
+            group = f"{case.cell.artifact.key}-{case.cell.backend}"
+            self.add_marker(pytest.mark.xdist_group(group))
+
+    @property
+    def playbook(self) -> PlaybookFile:
+        """The file that this case is of."""
+        assert self.parent is not None
+        assert isinstance(self.parent.parent, PlaybookFile)
+        return self.parent.parent
+
+    def runtest(self) -> None:
+        """Get the case's result; raise or skip as its outcome says."""
+        qualification = self.playbook.qualification
+        result = qualification.result(self.path, self.case)
+        self.stash[RESULT] = result
+        self.user_properties += _properties(result)
+        outcome = result.verdict.outcome
+        if outcome.failed or (outcome.undecided and qualification.options.strict):
+            raise CaseFailed(result.verdict)
+        if outcome.undecided:
+            pytest.skip(skip_text(result.verdict))
+
+    def repr_failure(  # type: ignore[override]
+        self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None
+    ) -> Any:
+        """The reason, what to do, and what the native code said: no traceback of ours."""
+        if not isinstance(excinfo.value, CaseFailed):
+            return super().repr_failure(excinfo, style)
+        verdict = excinfo.value.verdict
+        parts = [f"{verdict.outcome}: {verdict.reason}"]
+        if verdict.remedy:
+            parts.append(f"try: {verdict.remedy}")
+        if verdict.detail:
+            parts.append(verdict.detail)
+        return "\n".join(parts)
+
+    def reportinfo(self) -> tuple[os.PathLike[str] | str, int | None, str]:
+        """The playbook and the case's id."""
+        return self.path, None, self.case.id
+
+
+def skip_text(verdict: Verdict) -> str:
+    """Why it was not decided, and the command that makes it run."""
+    remedy = f"; try: {verdict.remedy}" if verdict.remedy else ""
+    return f"{verdict.outcome}: {verdict.reason}{remedy}"
+
+
+def _markers(case: Case) -> list[str]:
+    names = [f"tier{case.tier}", case.check.category.lower()]
+    return [*names, "gateway"] if case.is_gateway else names
+
+
+def _properties(result: CaseResult) -> list[tuple[str, object]]:
+    """What pytest's own JUnit report says of a case."""
+    return [
+        ("modelqa.cell", result.case.scope),
+        ("modelqa.gate", result.case.gate),
+        ("modelqa.category", result.case.category),
+        ("modelqa.outcome", str(result.verdict.outcome)),
+        ("modelqa.reason", result.verdict.reason),
+        ("modelqa.artifact_sha256", result.artifact_sha256),
+    ]

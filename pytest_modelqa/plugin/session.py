@@ -1,0 +1,197 @@
+"""One pytest run with playbooks: collection, the qualifiers, reports and summary at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_modelqa.checks.oracles import oracle_table
+from pytest_modelqa.core.check import Case
+from pytest_modelqa.core.errors import ExitCode, ModelQAError, OutputError
+from pytest_modelqa.core.result import CaseResult, RunRecord
+from pytest_modelqa.decision import Score, score
+from pytest_modelqa.plan import Plan, make
+from pytest_modelqa.playbook.load import load
+from pytest_modelqa.plugin.items import RESULT, CaseItem, PlaybookFile
+from pytest_modelqa.plugin.options import Options
+from pytest_modelqa.qualify import Qualifier
+from pytest_modelqa.reports.files import write_reports
+from pytest_modelqa.reports.terminal import render
+from pytest_modelqa.runtime.merge import records
+from pytest_modelqa.runtime.store import read
+
+
+class Qualification:
+    """The plugin object of a run with `--playbook`; its methods are the hooks."""
+
+    def __init__(self, config: pytest.Config, options: Options, plans: dict[Path, Plan]) -> None:
+        self.options = options
+        self._config = config
+        self._plans = plans
+        self._qualifiers: dict[Path, Qualifier] = {}
+        self._selected: dict[Path, list[Case]] = {}
+        self._interrupted = False
+        self._records: list[RunRecord] = []
+        self._scores: list[Score] = []
+        self._paths: dict[str, Path] = {}
+
+    @classmethod
+    def from_config(cls, config: pytest.Config) -> Qualification:
+        """Load every playbook: a mistake in one ends the run before anything is collected."""
+        options = Options.of(config)
+        try:
+            table = oracle_table()
+            plans = {path: make(load(path, table)) for path in options.playbooks}
+        except ModelQAError as error:
+            raise pytest.UsageError(str(error)) from error
+        if config.args_source is not pytest.Config.ArgsSource.ARGS:
+            config.args = []
+        config.args += [str(p) for p in plans if str(p) not in config.args]
+        if config.getoption("dist", "no") == "load":
+            config.option.dist = "loadgroup"
+        return cls(config, options, plans)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        """xdist: every process writes to the same folder, as the same run."""
+        node.workerinput["modelqa"] = self.options.shared()
+
+    def pytest_collect_file(self, file_path: Path, parent: pytest.Collector) -> PlaybookFile | None:
+        """Playbooks of the command line, and no other YAML file."""
+        plan = self._plans.get(file_path)
+        if plan is None:
+            return None
+        node: PlaybookFile = PlaybookFile.from_parent(parent, path=file_path)
+        node.plan, node.qualification = plan, self
+        return node
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """What is selected is final: batches are made of these items alone."""
+        for item in session.items:
+            if isinstance(item, CaseItem):
+                self._selected.setdefault(item.path, []).append(item.case)
+        if self.options.collect_only:
+            return
+        for path, cases in self._selected.items():
+            self._qualifiers[path] = self._guarded_qualifier(path, cases)
+
+    def result(self, path: Path, case: Case) -> CaseResult:
+        """The result of a case, running its batch if nobody has."""
+        try:
+            return self._qualifiers[path].result(case)
+        except OutputError as error:
+            pytest.exit(str(error), returncode=ExitCode.OUTPUT)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """A case lasts as long as its own answers took; a skip is located in its playbook."""
+        report = yield
+        if isinstance(item, CaseItem) and report.when == "call" and RESULT in item.stash:
+            report.duration = item.stash[RESULT].seconds
+            if report.skipped and isinstance(report.longrepr, tuple):
+                report.longrepr = (str(item.path), 1, report.longrepr[2])
+        return report
+
+    def pytest_keyboard_interrupt(self) -> None:
+        """Ctrl-C: what was answered so far is kept and reported."""
+        self._interrupted = True
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """End the workers; then, once a run, read the evidence back and report on it."""
+        for qualifier in self._qualifiers.values():
+            qualifier.close(interrupted=self._interrupted)
+        if self.options.is_xdist_worker or self.options.collect_only:
+            return
+        try:
+            self._report()
+        except ModelQAError as error:
+            session.exitstatus = error.exit_code
+            self._config.get_terminal_writer().line(f"\nmodelqa: {error}")
+        ended_well = session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
+        if ended_well and not self._something_was_decided():
+            session.exitstatus = ExitCode.NOTHING_RAN
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """The section at the end of the run."""
+        if self.options.is_xdist_worker or self.options.collect_only:
+            return
+        terminalreporter.section("modelqa")
+        if not self._records:
+            terminalreporter.line(self._nothing_ran())
+            return
+        writer = self._config.get_terminal_writer()
+        text = render(
+            self._records,
+            self._scores,
+            self._paths,
+            width=max(80, writer.fullwidth),
+            color=writer.hasmarkup,
+        )
+        terminalreporter.write(text + "\n")
+        if not self._something_was_decided():
+            terminalreporter.line("Nothing was decided: no case of this playbook could run here.")
+
+    def _guarded_qualifier(self, path: Path, cases: list[Case]) -> Qualifier:
+        try:
+            qualifier = Qualifier(
+                self._plans[path],
+                self.options.folder,
+                run_id=self.options.run_id,
+                strict=self.options.strict,
+                progress=self._progress(),
+            )
+        except OutputError as error:
+            pytest.exit(str(error), returncode=ExitCode.OUTPUT)
+        qualifier.select(cases)
+        return qualifier
+
+    def _report(self) -> None:
+        folder = self.options.folder
+        if not folder.exists():
+            return
+        self._records = records(read([folder]), self.options.run_id)
+        self._scores = [score(record) for record in self._records]
+        self._paths = write_reports(folder, self._records, self._scores)
+        for plugin in self._config.pluginmanager.get_plugins():
+            if hasattr(plugin, "add_global_property"):  # pytest's own JUnit writer
+                for record, points in zip(self._records, self._scores, strict=True):
+                    _add_properties(plugin, record, points)
+
+    def _something_was_decided(self) -> bool:
+        results = (r for record in self._records for r in record.results)
+        return any(not r.verdict.outcome.undecided for r in results)
+
+    def _nothing_ran(self) -> str:
+        total = sum(len(plan.cases) for plan in self._plans.values())
+        files = ", ".join(p.name for p in self._plans)
+        return (
+            f"No case ran: {files} has {total} cases, and the selection (-k, -m, --lf) left none."
+        )
+
+    def _progress(self) -> Any:
+        reporter = self._config.pluginmanager.get_plugin("terminalreporter")
+        if not isinstance(reporter, pytest.TerminalReporter) or not reporter.isatty:
+            return None
+
+        def show(cell: str, done: int, total: int, tokens_per_s: float) -> None:
+            text = f"  {cell}: {done}/{total} answers, {tokens_per_s:.0f} tokens/s"
+            reporter.rewrite(text if done < total else "", erase=True)
+
+        return show
+
+
+def _add_properties(plugin: Any, record: RunRecord, points: Score) -> None:
+    prefix = f"modelqa.{record.run.playbook}"
+    plugin.add_global_property(f"{prefix}.model", record.run.model)
+    plugin.add_global_property(f"{prefix}.score_low", str(points.low))
+    plugin.add_global_property(f"{prefix}.score_high", str(points.high))
+    plugin.add_global_property(f"{prefix}.grade", points.grade)
+    plugin.add_global_property(f"{prefix}.status", points.status)
+    for artifact in record.artifacts:
+        plugin.add_global_property(f"{prefix}.sha256.{artifact.key}", artifact.sha256)

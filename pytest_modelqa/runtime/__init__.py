@@ -1,0 +1,1 @@
+"""Answers requests in isolated workers and keeps the evidence; knows no check."""

@@ -1,0 +1,79 @@
+"""Evidence of one or several runs to finished records: what reports and score are made of.
+
+Runs of the same playbook (by hash) become one record. Where several ran the same case, the latest
+decides; merging evidence of several machines is concatenation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from pytest_modelqa.core.result import ArtifactInfo, CaseResult, PlannedCase, RunInfo, RunRecord
+from pytest_modelqa.core.wire import decode
+
+
+@dataclass(slots=True)
+class _Gathered:
+    runs: list[RunInfo] = field(default_factory=list)
+    planned: dict[str, PlannedCase] = field(default_factory=dict)
+    results: dict[str, CaseResult] = field(default_factory=dict)
+    artifacts: dict[str, ArtifactInfo] = field(default_factory=dict)
+    answers: set[str] = field(default_factory=set)
+    open_ids: set[str] = field(default_factory=set)
+
+
+def records(lines: Iterable[dict[str, Any]], run_id: str = "") -> list[RunRecord]:
+    """One record a playbook, in order of first appearance; with `run_id`, of that run alone."""
+    gathered: dict[str, _Gathered] = {}
+    current: _Gathered | None = None
+    for line in lines:
+        if line["type"] == "run":
+            run = decode(RunInfo, line["run"])
+            current = None
+            if not run_id or run.id == run_id:
+                current = gathered.setdefault(run.playbook_sha256, _Gathered())
+                current.runs.append(run)
+                current.open_ids.add(run.id)
+                current.planned |= {p["id"]: decode(PlannedCase, p) for p in line["planned"]}
+        elif current is not None:
+            _take(current, line)
+    return [_record(g) for g in gathered.values()]
+
+
+def _take(into: _Gathered, line: dict[str, Any]) -> None:
+    match line["type"]:
+        case "artifact":
+            info = decode(ArtifactInfo, line["artifact"])
+            into.artifacts[info.key] = info
+        case "answer":
+            into.answers.add(line["key"])
+        case "result":
+            result = decode(CaseResult, line["result"])
+            into.results[result.case.id] = result
+        case "end":
+            last = into.runs[-1]
+            into.runs[-1] = replace(last, ended=line["ended"], interrupted=line["interrupted"])
+            into.open_ids.discard(last.id)
+
+
+def _record(g: _Gathered) -> RunRecord:
+    """A run without an end line was cut off: it counts as interrupted."""
+    first = g.runs[0]
+    ends = [r.ended for r in g.runs if r.ended]
+    run = replace(
+        first,
+        started=min(r.started for r in g.runs),
+        ended=max(ends, default=""),
+        interrupted=bool(g.open_ids) or any(r.interrupted for r in g.runs),
+    )
+    order = {case_id: i for i, case_id in enumerate(g.planned)}
+    results = sorted(g.results.values(), key=lambda r: order.get(r.case.id, len(order)))
+    return RunRecord(
+        run=run,
+        planned=tuple(g.planned.values()),
+        results=tuple(results),
+        artifacts=tuple(g.artifacts.values()),
+        answers=len(g.answers),
+    )

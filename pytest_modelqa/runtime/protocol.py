@@ -1,0 +1,56 @@
+"""What passes between the parent and its worker: one JSON object a line, both ways.
+
+To the worker, on stdin:    {"op": "batch", "requests": [...]}
+From the worker, on a pipe of its own (stdout and stderr go to a log, native code writes there):
+    {"op": "beat"}                            every few seconds, from a thread
+    {"op": "opening"} / {"op": "opened", "build": ...}
+    {"op": "begin", "index": i} / {"op": "answer", "index": i, "answer": {...}, "seconds": s}
+    {"op": "done"}                            the batch is finished
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+BEAT_S = 2.0
+"""Seconds between heartbeats."""
+
+SILENCE_S = 60.0
+"""A worker without a heartbeat for this long is stopped or starved: it is killed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerConfig:
+    """Everything a worker is told at its start; `memory_bytes` becomes RLIMIT_AS."""
+
+    engine: str
+    artifact: Path
+    format: str
+    backend: str
+    threads: int
+    n_ctx: int
+    arrays: Path
+    memory_bytes: int
+    channel: int
+    dtype: str = "float32"
+    mode: str = "exact"
+
+    def to_json(self) -> str:
+        """One line for the command line."""
+        return json.dumps(
+            {name: _plain(getattr(self, name)) for name in type(self).__slots__}, sort_keys=True
+        )
+
+    @classmethod
+    def from_json(cls, text: str) -> WorkerConfig:
+        """The inverse."""
+        data = json.loads(text)
+        data["artifact"], data["arrays"] = Path(data["artifact"]), Path(data["arrays"])
+        return cls(**data)
+
+
+def _plain(value: Any) -> Any:
+    return str(value) if isinstance(value, Path) else value

@@ -1,0 +1,104 @@
+"""Evidence on disk: append-only JSON lines, one file per process, flushed per record.
+
+Every line carries `crc`, the CRC-32 of the rest as canonical JSON. A torn last line (the process
+was killed while writing) is left out; a wrong checksum anywhere else is an error.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pytest_modelqa.core.errors import OutputError, UsageError
+from pytest_modelqa.core.ids import canonical
+
+SUFFIX = ".evidence.jsonl"
+
+
+class Store:
+    """Appends records to a file of its own in `folder`. Raises OutputError when that fails."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self.folder = folder
+        self.path = folder / f"{name}{SUFFIX}"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._fd = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        except OSError as error:
+            raise _unwritable(self.path, error) from error
+
+    @property
+    def arrays(self) -> Path:
+        """Where large arrays lie, beside the evidence."""
+        return self.folder / "arrays"
+
+    @property
+    def logs(self) -> Path:
+        """Where workers write what native code prints."""
+        return self.folder / "logs"
+
+    def write(self, record: dict[str, Any]) -> None:
+        """Append one record as one line."""
+        body = canonical(record)
+        crc = f"{zlib.crc32(body.encode('ascii')):08x}"
+        line = (body[:-1] + f',"crc":"{crc}"}}\n').encode("ascii")
+        try:
+            while line:
+                line = line[os.write(self._fd, line) :]
+        except OSError as error:
+            raise _unwritable(self.path, error) from error
+
+    def close(self) -> None:
+        """Close the file."""
+        os.close(self._fd)
+
+
+def read(folders: list[Path]) -> Iterator[dict[str, Any]]:
+    """Every record of every evidence file in `folders`, file by file in order of their names.
+
+    Raises UsageError when there is none, or when a line other than the last is damaged.
+    """
+    files = sorted(f for folder in folders for f in folder.glob(f"*{SUFFIX}"))
+    if not files:
+        where = ", ".join(map(str, folders))
+        raise UsageError(
+            f"no *{SUFFIX} here", where=where, remedy="pytest --playbook FILE --modelqa-report DIR"
+        )
+    for file in files:
+        yield from _records(file)
+
+
+def _records(file: Path) -> Iterator[dict[str, Any]]:
+    lines = file.read_bytes().split(b"\n")
+    for number, line in enumerate(lines, start=1):
+        if not line:
+            continue
+        record = _checked(line)
+        if record is not None:
+            yield record
+        elif number < len(lines):
+            raise UsageError("damaged line: the checksum does not match", where=f"{file}:{number}")
+
+
+def _checked(line: bytes) -> dict[str, Any] | None:
+    try:
+        record = json.loads(line)
+    except ValueError:
+        return None
+    if not isinstance(record, dict) or "crc" not in record:
+        return None
+    crc = record.pop("crc")
+    body = canonical(record).encode("ascii")
+    return record if crc == f"{zlib.crc32(body):08x}" else None
+
+
+def _unwritable(path: Path, error: OSError) -> OutputError:
+    return OutputError(
+        f"cannot write evidence: {error.strerror or error}",
+        where=str(path),
+        remedy="choose another folder with --modelqa-report DIR",
+    )

@@ -1,0 +1,178 @@
+"""The child process: opens one artifact with one engine, answers until its parent goes away.
+
+Started as `python -m pytest_modelqa.runtime.worker CONFIG`. Native code may kill it at any moment;
+that is what it is for.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import faulthandler
+import json
+import os
+import queue
+import resource
+import signal
+import sys
+import threading
+import time
+import traceback
+from typing import IO, Any
+
+from pytest_modelqa.artifacts.inspect import inspect
+from pytest_modelqa.core.answer import Answer, Failure
+from pytest_modelqa.core.errors import Refused, Unavailable
+from pytest_modelqa.core.request import Inspect, Request
+from pytest_modelqa.core.wire import decode_request, encode
+from pytest_modelqa.engines import engine_table, resolve
+from pytest_modelqa.engines.base import Engine, Settings
+from pytest_modelqa.runtime.protocol import BEAT_S, WorkerConfig
+
+
+class Channel:
+    """The pipe to the parent; lines from several threads never mix."""
+
+    def __init__(self, stream: IO[str]) -> None:
+        self._stream = stream
+        self._lock = threading.Lock()
+
+    def send(self, op: str, **fields: Any) -> None:
+        """Write one line. A parent that is gone ends this process."""
+        line = json.dumps({"op": op, **fields}, allow_nan=False)
+        try:
+            with self._lock:
+                self._stream.write(line + "\n")
+                self._stream.flush()
+        except OSError:
+            os._exit(1)
+
+
+class Session:
+    """An artifact on its way from file to open engine, and the answers it gives."""
+
+    def __init__(self, config: WorkerConfig, channel: Channel) -> None:
+        self._config = config
+        self._channel = channel
+        self._engine: Engine | None = None
+        self._refusal: Failure | None = None
+        self._synthetic = engine_table()[config.engine].synthetic
+
+    def answer(self, request: Request) -> Answer:
+        """Answer, or say why not. Only MemoryError and ordinary exceptions can be caught here."""
+        if isinstance(request, Inspect) and not self._synthetic:
+            return inspect(self._config.artifact, self._config.format)
+        if self._engine is None and self._refusal is None:
+            self._open()
+        if self._refusal is not None:
+            return self._refusal
+        assert self._engine is not None
+        try:
+            return self._engine.answer(request)
+        except Refused as error:
+            return Failure(cause="refused", reason=error.what, remedy=error.remedy)
+        except MemoryError:
+            return Failure(
+                cause="crashed", reason="out of memory (limits.memory_mb)", detail=_trace()
+            )
+        except Exception as error:  # noqa: BLE001 - it is this request's fate
+            reason = f"the engine raised {type(error).__name__}: {error}"
+            return Failure(cause="error", reason=reason, detail=_trace())
+
+    def _open(self) -> None:
+        self._channel.send("opening")
+        try:
+            self._refuse_unsafe_header()
+            _, engine = resolve(self._config.engine)
+            self._engine = engine.open(self._config.artifact, self._settings())
+        except Unavailable as error:
+            self._refusal = Failure(cause="unavailable", reason=error.what, remedy=error.remedy)
+        except Refused as error:
+            self._refusal = Failure(cause="refused", reason=error.what, remedy=error.remedy)
+        except MemoryError:
+            self._refusal = Failure(
+                cause="crashed", reason="out of memory while loading (limits.memory_mb)"
+            )
+        except Exception as error:  # noqa: BLE001 - a foreign loader may raise anything
+            reason = f"loading raised {type(error).__name__}: {error}"
+            self._refusal = Failure(cause="refused", reason=reason, detail=_trace())
+        build = self._engine.describe().build if self._engine else ""
+        self._channel.send("opened", build=build)
+
+    def _refuse_unsafe_header(self) -> None:
+        if self._synthetic:
+            return
+        seen = inspect(self._config.artifact, self._config.format)
+        if seen.unsafe:
+            first = seen.findings[0]
+            raise Refused(
+                f"not handed to the native loader: {first.code} at byte {first.offset}: "
+                f"{first.message}",
+                where=str(self._config.artifact),
+            )
+
+    def _settings(self) -> Settings:
+        c = self._config
+        return Settings(
+            backend="gpu" if c.backend == "gpu" else "cpu",
+            threads=c.threads,
+            n_ctx=c.n_ctx,
+            arrays=c.arrays,
+            dtype=c.dtype,
+            mode=c.mode,
+        )
+
+
+def main() -> None:
+    """Run until stdin closes."""
+    config = WorkerConfig.from_json(sys.argv[1])
+    _die_with_parent()
+    faulthandler.enable()
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _limit_memory(config.memory_bytes)
+    channel = Channel(os.fdopen(config.channel, "w", encoding="utf-8"))
+    threading.Thread(target=_beat, args=(channel,), daemon=True).start()
+    batches: queue.SimpleQueue[list[Any]] = queue.SimpleQueue()
+    threading.Thread(target=_read, args=(batches,), daemon=True).start()
+    session = Session(config, channel)
+    while True:
+        for index, data in enumerate(batches.get()):
+            channel.send("begin", index=index)
+            start = time.perf_counter()
+            answer = session.answer(decode_request(data))
+            seconds = time.perf_counter() - start
+            channel.send("answer", index=index, answer=encode(answer), seconds=seconds)
+        channel.send("done")
+
+
+def _read(batches: queue.SimpleQueue[list[Any]]) -> None:
+    for line in sys.stdin:
+        batches.put(json.loads(line)["requests"])
+    os._exit(0)  # the parent closed the pipe or died: no orphan stays behind
+
+
+def _beat(channel: Channel) -> None:
+    while True:
+        time.sleep(BEAT_S)
+        channel.send("beat")
+
+
+def _die_with_parent() -> None:
+    if sys.platform == "linux":
+        libc = ctypes.CDLL(None, use_errno=True)
+        pr_set_pdeathsig = 1
+        libc.prctl(pr_set_pdeathsig, signal.SIGKILL)
+
+
+def _limit_memory(limit: int) -> None:
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    if hard != resource.RLIM_INFINITY:
+        limit = min(limit, hard)
+    resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
+
+
+def _trace() -> str:
+    return "".join(traceback.format_exc().splitlines(keepends=True)[-20:])
+
+
+if __name__ == "__main__":
+    main()

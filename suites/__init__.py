@@ -1,0 +1,1 @@
+"""Numeric and training suites that ship with the plugin; run with `pytest suites`."""
