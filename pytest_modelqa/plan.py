@@ -148,8 +148,8 @@ def planned(case: Case) -> PlannedCase:
         scope=case.scope,
         name=case.check.name,
         gate=case.check.gate,
-        category=case.check.category,
-        severity=case.severity,
+        category=case.check.category.value,
+        severity=case.severity.value,
         tier=case.tier,
         is_gateway=case.is_gateway,
     )

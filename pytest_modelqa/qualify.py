@@ -83,8 +83,10 @@ class Qualifier:
     def close(self, *, interrupted: bool = False) -> None:
         """End the workers, write the last record."""
         self._pool.close()
-        self._store.write({"type": "end", "ended": _now(), "interrupted": interrupted})
-        self._store.close()
+        try:
+            self._store.write({"type": "end", "ended": _now(), "interrupted": interrupted})
+        finally:
+            self._store.close()
 
     def result(self, case: Case) -> CaseResult:
         """The case's result; asks its batch, and those of earlier phases, when first needed."""

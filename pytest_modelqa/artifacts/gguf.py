@@ -67,7 +67,19 @@ TYPES: dict[int, BlockType] = {
     39: BlockType("MXFP4", 32, 17),
 }
 
-_SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
+_SCALARS = {
+    0: "B",
+    1: "b",
+    2: "H",
+    3: "h",
+    4: "I",
+    5: "i",
+    6: "f",
+    7: "?",
+    10: "Q",
+    11: "q",
+    12: "d",
+}
 _STRING, _ARRAY = 8, 9
 
 
@@ -304,7 +316,9 @@ def _place(cursor: _Cursor, header: Header, infos: list[_Info]) -> None:
             message = f"ends at byte {start + length:,}, the file at {size:,}"
             header.findings.append(_finding("GGUF-TRUNCATED", info.name, message, info.at))
         header.tensors.append(
-            Tensor(name=info.name, shape=info.shape, type=info.type.name, offset=start, bytes=length)
+            Tensor(
+                name=info.name, shape=info.shape, type=info.type.name, offset=start, bytes=length
+            )
         )
         header.checked += 2
     ordered = sorted(header.tensors, key=lambda t: t.offset)

@@ -7,10 +7,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+
 from pytest_modelqa.artifacts import gguf, safetensors
 from pytest_modelqa.artifacts.lint import lint_folder, lint_gguf
-from pytest_modelqa.artifacts.values import Values
+from pytest_modelqa.artifacts.values import Values, row_peaks
 from pytest_modelqa.core.answer import Finding, Inspection
+
+_EMBEDDINGS = ("token_embd.weight", "model.embed_tokens.weight")
+_OUTLIER = 100.0
+"""A row this many times the median row is a defect; SmolLM2's largest is 2.9 times its median."""
 
 
 def inspect(path: Path, form: str) -> Inspection:
@@ -31,7 +37,7 @@ def _gguf(path: Path) -> Inspection:
     checked = header.checked
     if not findings:
         facts, found = lint_gguf(header)
-        places = [(t.name, t.type, path, t.offset, t.bytes) for t in header.tensors]
+        places = [(t.name, t.type, path, t.offset, t.bytes, t.shape[-1]) for t in header.tensors]
         scanned, dead = _scan(places)
         findings, checked = found + dead, checked + facts + scanned
     return Inspection(
@@ -52,7 +58,10 @@ def _safetensors(folder: Path) -> Inspection:
     architecture = ""
     if not findings:
         architecture, facts, found = lint_folder(folder, header)
-        places = [(t.name, t.type, t.file, t.offset, t.bytes) for t in header.tensors]
+        places = [
+            (t.name, t.type, t.file, t.offset, t.bytes, (t.shape or (1,))[0])
+            for t in header.tensors
+        ]
         scanned, dead = _scan(places)
         findings, checked = found + dead, checked + facts + scanned
     return Inspection(
@@ -66,27 +75,44 @@ def _safetensors(folder: Path) -> Inspection:
     )
 
 
-def _scan(places: list[tuple[str, str, Path, int, int]]) -> tuple[int, list[Finding]]:
+def _scan(places: list[tuple[str, str, Path, int, int, int]]) -> tuple[int, list[Finding]]:
     """How many tensors were scanned, and what is wrong with their values."""
     findings = []
     scanned = 0
     mapped: dict[Path, Values] = {}
-    try:
-        for name, kind, file, offset, count in places:
-            values = mapped.get(file) or mapped.setdefault(file, Values(file))
-            if not count or (seen := values.scan(kind, offset, count)) is None:
-                continue
-            scanned += 1
-            bad, dead = seen
-            if bad:
-                message = f"{bad:,} values are not finite (NaN or Inf)"
-                findings.append(_finding("TENSOR-NONFINITE", name, message, offset))
-            elif dead and not name.endswith("bias"):
-                findings.append(_finding("TENSOR-ZERO", name, "all values are zero", offset))
-    finally:
-        for values in mapped.values():
-            values.close()
+    for name, kind, file, offset, count, rows in places:
+        values = mapped.get(file) or mapped.setdefault(file, Values(file))
+        if not count or (seen := values.scan(kind, offset, count)) is None:
+            continue
+        scanned += 1
+        bad, dead = seen
+        if bad:
+            message = f"{bad:,} values are not finite (NaN or Inf)"
+            findings.append(_finding("TENSOR-NONFINITE", name, message, offset))
+        elif dead and not name.endswith("bias"):
+            findings.append(_finding("TENSOR-ZERO", name, "all values are zero", offset))
+        elif name in _EMBEDDINGS:
+            findings += _outlier_rows(name, kind, file, offset, count, rows)
     return scanned, findings
+
+
+def _outlier_rows(
+    name: str, kind: str, file: Path, offset: int, count: int, rows: int
+) -> list[Finding]:
+    """A row that dwarfs all others decides every token: a flood of PAD, or of nothing."""
+    peaks = row_peaks(file, kind, offset, count, rows)
+    if peaks is None or not (used := peaks[peaks > 0]).size:
+        return []
+    typical = float(np.median(used))
+    return [
+        _finding(
+            "TENSOR-OUTLIER-ROW",
+            name,
+            f"row {row} is {peaks[row] / typical:.0f} times as large as the median row",
+            offset + row * (count // rows),
+        )
+        for row in np.flatnonzero(peaks > _OUTLIER * typical)[:10].tolist()
+    ]
 
 
 def _failed(form: str, finding: Finding) -> Inspection:

@@ -64,10 +64,14 @@ def _blocks(facts: _Facts, shapes: Mapping[str, Shape], count: Any, source: str)
     if not isinstance(count, int):
         facts.same("GGUF-KEY", source, type(count).__name__, "int", "the format")
         return
-    facts.same("CONFIG-BLOCKS", source, f"{len(found)} blocks stored", f"{count} blocks stored", "it")
+    facts.same(
+        "CONFIG-BLOCKS", source, f"{len(found)} blocks stored", f"{count} blocks stored", "it"
+    )
     if found:
         expected = max(found) + 1
-        facts.same("CONFIG-BLOCKS", "blk.*", len(found), expected, f"the highest index {max(found)}")
+        facts.same(
+            "CONFIG-BLOCKS", "blk.*", len(found), expected, f"the highest index {max(found)}"
+        )
 
 
 def _vocabulary(facts: _Facts, meta: Mapping[str, Any], shapes: Mapping[str, Shape]) -> None:
@@ -210,7 +214,9 @@ def _tokenizer(folder: Path, facts: _Facts, shapes: Mapping[str, Shape]) -> None
     file = folder / "tokenizer.json"
     if not file.is_file():
         other = (folder / "tokenizer.model").is_file() or (folder / "vocab.json").is_file()
-        facts.same("TOKENIZER", "tokenizer.json", "present" if other else "missing", "present", "G0")
+        facts.same(
+            "TOKENIZER", "tokenizer.json", "present" if other else "missing", "present", "G0"
+        )
         return
     try:
         data = json.loads(file.read_text(encoding="utf-8"))

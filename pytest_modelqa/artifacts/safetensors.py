@@ -140,7 +140,9 @@ def _entries(text: bytes, file: Path, header: Header) -> dict[str, Any]:
 
 
 def _place(header: Header, file: Path, entries: dict[str, Any], base: int, size: int) -> None:
-    placed = [t for name, entry in entries.items() if (t := _tensor(header, file, name, entry, base))]
+    placed = [
+        t for name, entry in entries.items() if (t := _tensor(header, file, name, entry, base))
+    ]
     known = {t.name for t in header.tensors}
     end = base
     for tensor in sorted(placed, key=lambda t: (t.offset, t.bytes)):
@@ -175,7 +177,9 @@ def _tensor(header: Header, file: Path, name: str, entry: Any, base: int) -> Ten
     for n in shape:
         expected *= n
     if end - begin != expected:
-        message = f"{dtype} {list(shape)} takes {expected:,} bytes, the header gives {end - begin:,}"
+        message = (
+            f"{dtype} {list(shape)} takes {expected:,} bytes, the header gives {end - begin:,}"
+        )
         _add(header, "ST-SIZE", name, message, base + begin)
         return None
     return Tensor(

@@ -5,7 +5,6 @@ Reads at the speed of memory; only norms and block scales are looked at in quant
 
 from __future__ import annotations
 
-import mmap
 from pathlib import Path
 
 import numpy as np
@@ -30,16 +29,10 @@ _BF16_EXPONENT = 0x7F80
 
 
 class Values:
-    """The bytes of a file, mapped; a context manager."""
+    """The bytes of a file, mapped."""
 
     def __init__(self, path: Path) -> None:
-        self._file = path.open("rb")
-        self._map = mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ)
-
-    def close(self) -> None:
-        """Unmap the file."""
-        self._map.close()
-        self._file.close()
+        self._bytes = np.memmap(path, dtype=np.uint8, mode="r")
 
     def scan(self, kind: str, offset: int, count: int) -> tuple[int, bool] | None:
         """(number of non-finite values or scales, whether all are zero) of `count` bytes.
@@ -55,7 +48,7 @@ class Values:
 
     def _floats(self, kind: str, offset: int, count: int) -> tuple[int, bool]:
         width = 4 if kind == "F32" else 2
-        words = np.frombuffer(self._map, dtype=f"<u{width}", count=count // width, offset=offset)
+        words = self._bytes[offset : offset + count].view(f"<u{width}")
         exponent = _BF16_EXPONENT if kind == "BF16" else _EXPONENT[width]
         sign = 1 << (8 * width - 1)
         bad = int(np.count_nonzero((words & exponent) == exponent))
@@ -64,14 +57,35 @@ class Values:
 
     def _blocks(self, kind: str, offset: int, count: int) -> tuple[int, bool]:
         size, places = SCALES[kind]
-        raw = np.frombuffer(self._map, dtype=np.uint8, count=count, offset=offset)
-        blocks = raw.reshape(-1, size)
+        blocks = self._bytes[offset : offset + count].reshape(-1, size)
         bad, dead = 0, True
         for at in places:
             words = np.ascontiguousarray(blocks[:, at : at + 2]).view("<u2")
             bad += int(np.count_nonzero((words & _EXPONENT[2]) == _EXPONENT[2]))
             dead = dead and not _any_value(words, 1 << 15)
         return bad, dead and not bad
+
+
+def row_peaks(
+    path: Path, kind: str, offset: int, count: int, rows: int
+) -> NDArray[np.float32] | None:
+    """The size of each of `rows` rows, shape (rows,): its largest |value|, or |block scale|.
+
+    None where this scan does not know the type.
+    """
+    raw = np.memmap(path, dtype=np.uint8, mode="r")[offset : offset + count]
+    kind = kind.upper()
+    if kind == "BF16":
+        values = (raw.view("<u2").astype(np.uint32) << 16).view(np.float32)
+    elif kind in ("F32", "F16"):
+        values = raw.view("<f4" if kind == "F32" else "<f2")
+    elif kind in SCALES:
+        size, places = SCALES[kind]
+        first = raw.reshape(-1, size)[:, places[0] : places[0] + 2]
+        values = np.ascontiguousarray(first).view("<f2")
+    else:
+        return None
+    return np.abs(values.reshape(rows, -1)).max(axis=1).astype(np.float32)
 
 
 def _any_value(words: NDArray[np.unsignedinteger], sign: int) -> bool:

@@ -16,6 +16,7 @@ from __future__ import annotations
 import ctypes
 import json
 import os
+import re
 import signal
 import time
 from collections.abc import Callable
@@ -29,7 +30,6 @@ from pytest_modelqa.core.answer import (
     Answer,
     Description,
     Generation,
-    Inspection,
     Rendered,
     TokenIds,
 )
@@ -37,7 +37,6 @@ from pytest_modelqa.core.errors import Refused
 from pytest_modelqa.core.request import (
     Describe,
     Generate,
-    Inspect,
     RenderChat,
     Request,
     ScoreLogits,
@@ -50,7 +49,7 @@ _VOCABULARY = 256
 
 
 class Scripted:
-    """Token ids are the bytes of the text; logits are a fixed ramp."""
+    """Prompts are tokenized into bytes, answers into words; logits are a fixed ramp."""
 
     def __init__(self, script: dict[str, Any], settings: Settings) -> None:
         self._script = script
@@ -90,16 +89,6 @@ class Scripted:
     def answer(self, request: Request) -> Answer:
         """Answer by the first rule that matches."""
         match request:
-            case Inspect():
-                return Inspection(
-                    format="script",
-                    architecture="script",
-                    tensors=0,
-                    parameters=0,
-                    checked=1,
-                    findings=(),
-                    unsafe=False,
-                )
             case Describe():
                 return self.describe()
             case Tokenize():
@@ -118,19 +107,23 @@ class Scripted:
 
     def _generate(self, request: Generate) -> Generation:
         prompt = request.prompt if request.prompt is not None else request.messages[-1].content
-        rule: dict[str, Any] = next((r for r in self._script.get("rules", ()) if r["match"] in prompt), {})
+        rule: dict[str, Any] = next(
+            (r for r in self._script.get("rules", ()) if r["match"] in prompt), {}
+        )
         do = rule.get("do", "")
         text = rule.get("text", self._script.get("text", ""))
         if do in ("nan", "empty", "pad"):
             text = ""
         elif do and do != "cut":
             _misbehave(do)
-        ids = tuple(text.encode()[: request.max_tokens]) if do != "pad" else (1,) * 16
-        whole = len(text.encode()) <= request.max_tokens and do != "cut"
+        pieces = re.findall(r"\S+\s*|\s+", text)
+        kept = pieces[: request.max_tokens]
+        ids = tuple(len(p) % _VOCABULARY for p in kept) if do != "pad" else (1,) * 16
+        whole = len(kept) == len(pieces) and do != "cut"
         return Generation(
             prompt_tokens=len(prompt.encode()),
             ids=ids,
-            text=bytes(ids).decode("utf-8", "ignore") if do != "pad" else "",
+            text="".join(kept),
             finish="stop" if whole else "length",
             nonfinite_steps=int(do == "nan"),
             special_ids=len(ids) if do == "pad" else 0,

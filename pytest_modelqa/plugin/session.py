@@ -23,6 +23,8 @@ from pytest_modelqa.reports.terminal import render
 from pytest_modelqa.runtime.merge import records
 from pytest_modelqa.runtime.store import read
 
+_NO_FAILURE = (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
+
 
 class Qualification:
     """The plugin object of a run with `--playbook`; its methods are the hooks."""
@@ -104,17 +106,18 @@ class Qualification:
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """End the workers; then, once a run, read the evidence back and report on it."""
-        for qualifier in self._qualifiers.values():
-            qualifier.close(interrupted=self._interrupted)
-        if self.options.is_xdist_worker or self.options.collect_only:
+        if self.options.collect_only:
             return
         try:
-            self._report()
+            for qualifier in self._qualifiers.values():
+                qualifier.close(interrupted=self._interrupted)
+            if not self.options.is_xdist_worker:
+                self._report()
         except ModelQAError as error:
             session.exitstatus = error.exit_code
             self._config.get_terminal_writer().line(f"\nmodelqa: {error}")
-        ended_well = session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
-        if ended_well and not self._something_was_decided():
+        decided = self.options.is_xdist_worker or self._something_was_decided()
+        if session.exitstatus in _NO_FAILURE and not decided:
             session.exitstatus = ExitCode.NOTHING_RAN
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:

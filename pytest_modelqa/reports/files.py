@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from pytest_modelqa.core.errors import OutputError
+from pytest_modelqa.core.result import RunRecord
 from pytest_modelqa.core.score import Score
 from pytest_modelqa.reports.json_report import to_json
 from pytest_modelqa.reports.junit import junit_xml
-
-from pytest_modelqa.core.errors import OutputError
-from pytest_modelqa.core.result import RunRecord
 
 
 def write_reports(

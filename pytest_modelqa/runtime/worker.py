@@ -17,10 +17,11 @@ import sys
 import threading
 import time
 import traceback
+from functools import cached_property
 from typing import IO, Any
 
 from pytest_modelqa.artifacts.inspect import inspect
-from pytest_modelqa.core.answer import Answer, Failure
+from pytest_modelqa.core.answer import Answer, Failure, Inspection
 from pytest_modelqa.core.errors import Refused, Unavailable
 from pytest_modelqa.core.request import Inspect, Request
 from pytest_modelqa.core.wire import decode_request, encode
@@ -59,8 +60,8 @@ class Session:
 
     def answer(self, request: Request) -> Answer:
         """Answer, or say why not. Only MemoryError and ordinary exceptions can be caught here."""
-        if isinstance(request, Inspect) and not self._synthetic:
-            return inspect(self._config.artifact, self._config.format)
+        if isinstance(request, Inspect):
+            return self._inspection
         if self._engine is None and self._refusal is None:
             self._open()
         if self._refusal is not None:
@@ -98,10 +99,23 @@ class Session:
         build = self._engine.describe().build if self._engine else ""
         self._channel.send("opened", build=build)
 
+    @cached_property
+    def _inspection(self) -> Inspection:
+        """Of a model file, once. A script is no model file: there is nothing to be unsafe."""
+        if not self._synthetic:
+            return inspect(self._config.artifact, self._config.format)
+        return Inspection(
+            format="script",
+            architecture="script",
+            tensors=0,
+            parameters=0,
+            checked=1,
+            findings=(),
+            unsafe=False,
+        )
+
     def _refuse_unsafe_header(self) -> None:
-        if self._synthetic:
-            return
-        seen = inspect(self._config.artifact, self._config.format)
+        seen = self._inspection
         if seen.unsafe:
             first = seen.findings[0]
             raise Refused(

@@ -90,9 +90,8 @@ def test_no_message_has_unfilled_braces() -> None:
 
 def test_every_gateway_has_its_controls() -> None:
     """A gate without a planted defect that turns it red does not count as implemented."""
-    from tests.controls.test_gateway_controls import CONTROLS
-
     from pytest_modelqa.checks.gateways import GATEWAYS
+    from tests.controls.test_gateway_controls import CONTROLS
 
     for gateway in GATEWAYS:
         assert CONTROLS.get(gateway.gate), f"{gateway.gate} has no negative control"

@@ -48,6 +48,9 @@ class Control(NamedTuple):
 
 CONTROLS: dict[str, tuple[Control, ...]] = {
     "G0": (
+        Control(plant.blown_up_pad_row, Outcome.FALSIFIED, "row 2 is"),
+        Control(plant.missing_tensor, Outcome.FALSIFIED, "blk.7.ffn_up"),
+        Control(plant.truncated_header, Outcome.FALSIFIED, "TRUNCATED"),
         Control(plant.truncated, Outcome.FALSIFIED, "TRUNCATED"),
         Control(plant.zeroed_norm, Outcome.FALSIFIED, "zero"),
         Control(plant.nan_in_norm, Outcome.FALSIFIED, "finite"),
@@ -65,7 +68,11 @@ CONTROLS: dict[str, tuple[Control, ...]] = {
         Control(plant.blown_up_pad_row, Outcome.FALSIFIED, "no visible text"),
     ),
     "G3": (Control(plant.aborts_native_loader, Outcome.CRASHED, "while loading"),),
-    "G4": (Control(plant.scrambled_layers, Outcome.FALSIFIED, "garbage"),),
+    "G4": (
+        Control(plant.scrambled_layers, Outcome.FALSIFIED, "garbage"),
+        Control(plant.blown_up_pad_row, Outcome.FALSIFIED, "no text"),
+        Control(plant.nan_in_norm, Outcome.FALSIFIED, "NaN"),
+    ),
 }
 
 DEFECTS = {c.defect for controls in CONTROLS.values() for c in controls}
@@ -84,9 +91,7 @@ def gateways(file: Path, folder: Path, policy: str = "collect_all") -> dict[str,
 
 
 @pytest.mark.parametrize("defect", sorted(DEFECTS, key=lambda d: d.__name__))  # type: ignore[attr-defined]
-def test_a_planted_defect_turns_its_gates_red(
-    defect: Plant, smollm2: Path, tmp_path: Path
-) -> None:
+def test_a_planted_defect_turns_its_gates_red(defect: Plant, smollm2: Path, tmp_path: Path) -> None:
     file = tmp_path / "planted.gguf"
     defect(smollm2, file)
     try:

@@ -7,6 +7,10 @@ from pathlib import Path
 
 import pytest
 
+# Nested runs in this process forget the modules that they import; C extensions (yaml, numpy) do
+# not survive being imported twice, so everything is imported here before.
+import pytest_modelqa.plugin.session  # noqa: F401
+
 Run = Callable[..., pytest.RunResult]
 
 

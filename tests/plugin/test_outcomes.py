@@ -79,7 +79,7 @@ def test_unavailable_is_a_skip_that_names_the_command(
         .replace("formats: [gguf]", "formats: [gguf, apr]")
         .replace("quantizations: [f32]", "quantizations: {gguf: [f32], apr: [f32]}")
     )
-    result = qualify(book)
+    result = qualify(book, "-rs")
     result.assert_outcomes(passed=6, skipped=6)
     result.stdout.fnmatch_lines(
         ["SKIPPED *book.yaml*unavailable: no engine opens apr files; try:*"]

@@ -1,0 +1,1 @@
+"""Finished records to text: terminal, JUnit, JSON. No pytest, no engine, no judgement."""

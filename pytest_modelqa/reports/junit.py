@@ -1,0 +1,108 @@
+"""JUnit XML of records, as Jenkins and GitLab read it: a suite a playbook, a case a case.
+
+falsified is a failure; crashed and timeout are errors, told apart by their type; everything that
+was not decided is skipped with its reason, a planned case without result among them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import PurePath
+
+from junit_xml import TestCase, TestSuite, to_xml_report_string
+
+from pytest_modelqa.core.result import CaseResult, PlannedCase, RunRecord
+from pytest_modelqa.core.score import Score
+from pytest_modelqa.core.verdict import Outcome
+from pytest_modelqa.reports.text import one_line, printable
+
+NOT_RUN = "not run: planned, but the run has no result of it"
+
+
+def junit_xml(records: Sequence[RunRecord], scores: Sequence[Score]) -> str:
+    """The document, to be written as UTF-8. Characters that XML forbids are shown escaped."""
+    suites = [_suite(r, s, i) for i, (r, s) in enumerate(zip(records, scores, strict=True))]
+    xml: str = to_xml_report_string(suites, prettyprint=True)
+    return xml.replace("?>", ' encoding="utf-8"?>', 1)
+
+
+def properties(record: RunRecord, score: Score) -> dict[str, str]:
+    """What a dashboard needs to know of a suite, by name, all of them `modelqa.*`."""
+    run = record.run
+    named = {
+        "model": run.model,
+        "revision": run.revision,
+        "playbook": run.playbook,
+        "playbook_sha256": run.playbook_sha256,
+        "run": run.id,
+        "seed": str(run.seed),
+        "mode": run.mode,
+        "strict": str(run.strict).lower(),
+        "interrupted": str(run.interrupted).lower(),
+        "score_low": str(score.low),
+        "score_high": str(score.high),
+        "grade": score.grades,
+        "status": score.status,
+        "coverage": f"{score.decided}/{score.planned}",
+    }
+    named |= {f"sha256.{a.key}": a.sha256 for a in record.artifacts}
+    named |= {f"pinned.{a.key}": str(a.pinned).lower() for a in record.artifacts}
+    named |= {f"version.{name}": version for name, version in run.versions.items()}
+    named |= {f"machine.{name}": value for name, value in run.machine.items()}
+    return {f"modelqa.{name}": one_line(value) for name, value in named.items()}
+
+
+def _suite(record: RunRecord, score: Score, number: int) -> TestSuite:
+    results = {r.case.id: r for r in record.results}
+    cases = {c.id: c for c in (*record.planned, *(r.case for r in record.results))}
+    stem = PurePath(record.run.playbook).stem
+    return TestSuite(
+        one_line(record.run.playbook),
+        [_case(stem, case, results) for case in cases.values()],
+        id=str(number),
+        timestamp=record.run.started.removesuffix("Z"),
+        properties=properties(record, score),
+    )
+
+
+def _case(stem: str, case: PlannedCase, results: Mapping[str, CaseResult]) -> TestCase:
+    result = results.get(case.id)
+    written = TestCase(
+        one_line(case.id),
+        classname=one_line(f"{stem}.{case.scope}"),
+        # Milliseconds: the library writes sums with str(), and 1e-05 is no decimal in XML.
+        elapsed_sec=round(result.seconds, 3) if result else 0,
+    )
+    if result is None:
+        written.add_skipped_info(NOT_RUN)
+    else:
+        _conclude(written, result)
+    return written
+
+
+def _conclude(written: TestCase, result: CaseResult) -> None:
+    verdict = result.verdict
+    kind, message = verdict.outcome.value, one_line(verdict.reason)
+    if verdict.outcome is Outcome.FALSIFIED:
+        written.add_failure_info(message, _body(result), kind)
+    elif verdict.outcome.failed:
+        written.add_error_info(message, _body(result), kind)
+    elif verdict.outcome.undecided:
+        written.add_skipped_info(f"{kind}: {message}", _body(result))
+    else:
+        written.stdout = f"{message} (tested: {verdict.tested})"
+
+
+def _body(result: CaseResult) -> str:
+    """Everything that a person needs who sees only this element."""
+    case, verdict = result.case, result.verdict
+    lines = [
+        printable(verdict.reason),
+        printable(verdict.detail),
+        f"try: {printable(verdict.remedy)}" if verdict.remedy else "",
+        f"gate {case.gate}, {case.category}, {case.severity}, tier {case.tier}",
+        f"tested: {verdict.tested}",
+        f"artifact sha256: {result.artifact_sha256}" if result.artifact_sha256 else "",
+        f"evidence: {' '.join(result.evidence)}" if result.evidence else "",
+    ]
+    return "\n".join(line for line in lines if line)

@@ -1,0 +1,288 @@
+"""The section at the end of a run, for a person: what happened, what it is worth, what to do next.
+
+Plain text is pure ASCII without trailing space; case ids, commands and paths are never wrapped, so
+that they can be copied.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from io import StringIO
+from math import ceil, floor
+from pathlib import Path
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.text import Text
+
+from pytest_modelqa.core.result import ArtifactInfo, RunRecord
+from pytest_modelqa.core.score import CategoryPoints, Score
+from pytest_modelqa.core.verdict import Outcome
+from pytest_modelqa.reports.summary import (
+    NOT_RUN,
+    failures,
+    groups,
+    next_steps,
+    outcome_counts,
+    slowest,
+    speeds,
+)
+from pytest_modelqa.reports.text import ascii_only, count, one_line, printable, shortened
+from pytest_modelqa.stats import wilson
+
+MOST_FAILURES = 20
+MOST_GROUPS = 8
+REASON_CHARACTERS = 300
+HASH_DIGITS = 12
+
+_SHORT = {
+    Outcome.CORROBORATED: "ok",
+    Outcome.FALSIFIED: "FALSIFIED",
+    Outcome.CRASHED: "CRASHED",
+    Outcome.TIMEOUT: "TIMEOUT",
+    Outcome.INCONCLUSIVE: "unclear",
+    Outcome.UNAVAILABLE: "unavail.",
+    None: NOT_RUN,
+}
+
+
+def render(
+    records: Sequence[RunRecord],
+    scores: Sequence[Score],
+    paths: Mapping[str, Path],
+    *,
+    width: int,
+    color: bool,
+) -> str:
+    """The section as text, without a newline at its end. `paths` names written reports by kind."""
+    page = _Page(width, color)
+    for record, score in zip(records, scores, strict=True):
+        for section in _SECTIONS:
+            section(page, record, score)
+    if paths:
+        page.heading("Reports")
+        page.columns([(kind, str(path)) for kind, path in paths.items()])
+    return page.text()
+
+
+class _Page:
+    """A console that prints to a string, in the few ways that this report needs."""
+
+    def __init__(self, width: int, color: bool) -> None:
+        self._plain = not color
+        self._console = Console(
+            file=StringIO(),
+            width=width,
+            force_terminal=color,
+            color_system="standard" if color else None,
+            legacy_windows=False,
+            highlight=False,
+            markup=False,
+            emoji=False,
+        )
+
+    def text(self) -> str:
+        file = self._console.file
+        assert isinstance(file, StringIO)
+        lines = file.getvalue().splitlines()
+        return "\n".join(line.rstrip() if self._plain else line for line in lines)
+
+    def safe(self, text: str, style: str = "") -> Text:
+        shown = printable(text)
+        return Text(ascii_only(shown) if self._plain else shown, style=style)
+
+    def heading(self, text: str) -> None:
+        self._console.print()
+        self._console.print(self.safe(text, "bold"))
+
+    def line(self, text: str, style: str = "", *, indent: int = 2) -> None:
+        """A sentence, wrapped to the page."""
+        self._console.print(Padding(self.safe(text, style), (0, 0, 0, indent)))
+
+    def whole(self, *parts: tuple[str, str], indent: int = 2) -> None:
+        """Text and style pairs on one line, however long: something to copy."""
+        line = Text(" " * indent)
+        for text, style in parts:
+            line.append_text(self.safe(text, style))
+        self._console.print(line, soft_wrap=True)
+
+    def columns(
+        self, rows: Sequence[Sequence[str]], header: Sequence[str] = (), right: Iterable[int] = ()
+    ) -> None:
+        """A table without lines; each row stays on one line, and cells tell their own colour."""
+        lines = [*([header] if header else []), *rows]
+        shown = [[self.safe(cell, _style(cell)) for cell in line] for line in lines]
+        widths = [max(cell.cell_len for cell in column) for column in zip(*shown, strict=True)]
+        to_the_right = set(right)
+        for number, cells in enumerate(shown):
+            for i, cell in enumerate(cells):
+                cell.align("right" if i in to_the_right else "left", widths[i])
+            row = Text("  ").join(cells)
+            row.stylize("dim" if header and number == 0 else "")
+            self._console.print(Text("  ").append_text(row), soft_wrap=True)
+
+
+def _style(cell: str) -> str:
+    if cell in ("FALSIFIED", "CRASHED", "TIMEOUT", "NOT PINNED"):
+        return "bold red"
+    if cell in ("unclear", "unavail.", NOT_RUN):
+        return "yellow"
+    return "green" if cell in ("ok", "pinned") else ""
+
+
+def _head(page: _Page, record: RunRecord, _score: Score) -> None:
+    run = record.run
+    model = f"{run.model} @ {run.revision}" if run.revision else run.model
+    page.heading(one_line(f"{run.playbook}: {model}"))
+    facts = [
+        f"run {run.id}",
+        f"{run.mode} mode",
+        f"seed {run.seed}",
+        count(len(record.planned), "case"),
+        count(record.answers, "answer"),
+        *(["interrupted"] if run.interrupted else []),
+        *(["strict"] if run.strict else []),
+    ]
+    page.line(", ".join(facts))
+
+
+def _gateways(page: _Page, _record: RunRecord, score: Score) -> None:
+    if not score.gateways:
+        return
+    gates = sorted({g.gate for g in score.gateways})
+    scopes = dict.fromkeys(g.scope for g in score.gateways)
+    shown = {(g.scope, g.gate): _SHORT[g.outcome] for g in score.gateways}
+    page.heading("Gateways")
+    rows = [(scope, *(shown.get((scope, gate), "-") for gate in gates)) for scope in scopes]
+    page.columns(rows, ("cell", *gates))
+
+
+def _outcomes(page: _Page, record: RunRecord, score: Score) -> None:
+    counts = outcome_counts(record)
+    page.heading("Outcomes")
+    page.line(", ".join(f"{number} {name}" for name, number in counts.items() if number))
+    if score.decided:
+        passed = counts[Outcome.CORROBORATED]
+        rate = _percent(passed / score.decided)
+        low, high = wilson(passed, score.decided)
+        page.line(
+            f"{passed} of {score.decided} decided cases passed: {rate} % "
+            f"(95 % interval {_percent(low)} to {_percent(high, ceil)} %); "
+            f"{score.decided} of {score.planned} planned cases were decided"
+        )
+
+
+def _percent(share: float, rounded: Callable[[float], int] = floor) -> str:
+    """Tenths of a percent, rounded down unless said otherwise: 9999 of 10000 are not 100 %."""
+    return f"{rounded(share * 1000) / 10:g}"
+
+
+def _failed(page: _Page, record: RunRecord, _score: Score) -> None:
+    failed = failures(record)
+    if not failed:
+        return
+    page.heading("Failed")
+    for result in failed[:MOST_FAILURES]:
+        short = f"{_SHORT[result.verdict.outcome]:<10}"
+        page.whole((short, "bold red"), (one_line(result.case.id), ""))
+        page.line(shortened(result.verdict.reason, REASON_CHARACTERS), indent=12)
+        if result.verdict.remedy:
+            page.whole((f"try: {one_line(result.verdict.remedy)}", "cyan"), indent=12)
+    if len(failed) > MOST_FAILURES:
+        page.line(f"and {len(failed) - MOST_FAILURES} more, see the reports")
+
+
+def _undecided(page: _Page, record: RunRecord, _score: Score) -> None:
+    found = groups(record)
+    if not found:
+        return
+    page.heading("Undecided")
+    for group in found[:MOST_GROUPS]:
+        first = one_line(group.cases[0])
+        more = f" and {len(group.cases) - 1} more" if len(group.cases) > 1 else ""
+        page.whole((f"{_SHORT[group.outcome]:<10}", "yellow"), (f"{first}{more}", ""))
+        page.line(shortened(group.reason, REASON_CHARACTERS), indent=12)
+        if group.remedy:
+            page.whole((f"try: {one_line(group.remedy)}", "cyan"), indent=12)
+    if len(found) > MOST_GROUPS:
+        page.line(f"and {len(found) - MOST_GROUPS} more reasons, see the reports")
+
+
+def _speed(page: _Page, record: RunRecord, _score: Score) -> None:
+    found = speeds(record)
+    if not found:
+        return
+    page.heading("Speed, generated tokens by seconds of decoding")
+    rows = [(s.scope, f"{s.rate:.1f}", str(s.tokens), f"{s.seconds:.2f}") for s in found]
+    page.columns(rows, ("cell", "tokens/s", "tokens", "seconds"), right=(1, 2, 3))
+
+
+def _slowest(page: _Page, record: RunRecord, _score: Score) -> None:
+    found = slowest(record)
+    if found:
+        page.heading("Slowest")
+        rows = [(f"{r.seconds:.2f} s", one_line(r.case.id)) for r in found]
+        page.columns(rows, right=(0,))
+
+
+def _artifacts(page: _Page, record: RunRecord, _score: Score) -> None:
+    if record.artifacts:
+        page.heading("Artifacts")
+        header = ("artifact", "sha256", "MB", "provenance", "source")
+        page.columns([_artifact(a) for a in record.artifacts], header, right=(2,))
+
+
+def _artifact(artifact: ArtifactInfo) -> tuple[str, ...]:
+    pinned = "pinned" if artifact.pinned else "NOT PINNED"
+    megabytes = f"{artifact.bytes / 1e6:.1f}"
+    digits = artifact.sha256[:HASH_DIGITS]
+    return artifact.key, digits, megabytes, pinned, one_line(artifact.source)
+
+
+def _points(page: _Page, _record: RunRecord, score: Score) -> None:
+    page.heading("Score")
+    total = _range(score.low, score.high)
+    style = {"Blocked": "bold red", "Production Ready": "bold green"}.get(score.status, "yellow")
+    incomplete = " (incomplete)" if score.incomplete else ""
+    page.whole(
+        (f"MQS {total} of 1000{incomplete}, grade {score.grades}, status ", "bold"),
+        (score.status, style),
+    )
+    header = ("category", "points", "of", "passed", "failed", "undecided", "planned")
+    rows = [_category(c) for c in score.categories]
+    page.columns(rows, header, right=range(1, len(header)))
+    for penalty in score.penalties:
+        page.line(f"-{penalty.points} points: {penalty.count} {penalty.outcome}")
+    for sentence in score.missing:
+        page.line(f"- {sentence}", "yellow")
+
+
+def _category(c: CategoryPoints) -> tuple[str, ...]:
+    numbers = (c.weight, c.corroborated, c.failed, c.undecided, c.planned)
+    return c.name, _range(c.low, c.high), *(str(n) for n in numbers)
+
+
+def _range(low: float, high: float) -> str:
+    """`612.5` or `0..150`: hundredths as they are, so that nothing rounds up to a grade."""
+    ends = [f"{points:.2f}".rstrip("0").rstrip(".") for points in (low, high)]
+    return ends[0] if low == high else "..".join(ends)
+
+
+def _next(page: _Page, record: RunRecord, score: Score) -> None:
+    page.heading("What to do next")
+    for number, step in enumerate(next_steps(record, score), start=1):
+        page.whole((f"{number}. {step}", ""))
+
+
+_SECTIONS: tuple[Callable[[_Page, RunRecord, Score], None], ...] = (
+    _head,
+    _gateways,
+    _outcomes,
+    _failed,
+    _undecided,
+    _speed,
+    _slowest,
+    _artifacts,
+    _points,
+    _next,
+)
