@@ -47,6 +47,9 @@ STATUS = {
 CAPPED = "Development Only"
 """The best status while anything is missing: gateways, coverage, evidence or provenance."""
 
+_NAMED = 6
+"""As many names as a sentence bears; the reports list all."""
+
 _Decided = list[tuple[PlannedCase, Outcome | None]]
 
 
@@ -156,14 +159,14 @@ def _status(grade: str, missing: Sequence[str]) -> str:
 def _missing(
     cases: _Decided, categories: Iterable[CategoryPoints], gateways: Sequence[GatewayState]
 ) -> Iterator[str]:
-    failed = [f"{g.gate} on {g.scope}" for g in gateways if g.outcome and g.outcome.failed]
-    undecided = [f"{g.gate} on {g.scope}" for g in gateways if not _is_decided(g.outcome)]
+    failed = _by_scope(g for g in gateways if g.outcome and g.outcome.failed)
+    undecided = _by_scope(g for g in gateways if not _is_decided(g.outcome))
     if not gateways:
         yield "No gateway is planned: nothing shows that the model loads and answers."
     if failed:
-        yield f"Gateways failed, so the score is 0: {_some(failed)}."
+        yield f"Gateways failed, so the score is 0: {_some(failed, '; ')}."
     if undecided:
-        yield f"Gateways are undecided: {_some(undecided)}."
+        yield f"Gateways are undecided: {_some(undecided, '; ')}."
     if empty := [c.name for c in categories if not c.planned]:
         yield f"No case is planned in {_some(empty)}: no points there."
     decided = sum(_is_decided(o) for _, o in cases)
@@ -182,7 +185,15 @@ def _provenance(record: RunRecord) -> Iterator[str]:
         yield f"Results of artifacts that are not recorded: {_some(strays)}."
 
 
-def _some(names: Sequence[str], most: int = 3) -> str:
+def _by_scope(gateways: Iterable[GatewayState]) -> list[str]:
+    """`G1, G2 on gguf-q4_1-cpu-chat`, a text a cell."""
+    gates: dict[str, list[str]] = {}
+    for gateway in gateways:
+        gates.setdefault(gateway.scope, []).append(gateway.gate)
+    return [f"{', '.join(names)} on {scope}" for scope, names in gates.items()]
+
+
+def _some(names: Sequence[str], between: str = ", ") -> str:
     """The first few, and how many more."""
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
+    more = len(names) - _NAMED
+    return between.join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")

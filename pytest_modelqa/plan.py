@@ -65,6 +65,8 @@ def _cases(playbook: Playbook, cell: Cell) -> Iterator[Case]:
     for gateway in GATEWAYS:
         yield _case(playbook, gateway(), cell, Severity.P0, playbook.tier, is_gateway=True)
     for spec in playbook.scenarios:
+        if spec.modalities and cell.modality not in spec.modalities:
+            continue
         check = Scenario(
             name=spec.name,
             prompt=spec.prompt,
@@ -73,6 +75,7 @@ def _cases(playbook: Playbook, cell: Cell) -> Iterator[Case]:
             category=spec.category,
             system=spec.system,
             max_tokens=spec.max_tokens,
+            temperature=spec.temperature,
             allow_garbage=spec.allow_garbage,
             seed=derived_seed(playbook.seed, f"{cell.id}::{spec.name}"),
         )
@@ -111,12 +114,12 @@ def absence(case: Case) -> Verdict | None:
     if cell is None:
         return unavailable(
             f"the checks of `{case.check.name}` are not part of this version; nothing was tested",
-            remedy="python -m pip install --upgrade pytest-modelqa",
+            remedy="a later version, or `enabled: false` to leave it out",
         )
     if cell.modality == "serve":
         return unavailable(
             "modality serve needs an engine that talks to a server, which this version has not",
-            remedy="python -m pip install --upgrade pytest-modelqa",
+            remedy="a later version, or modalities run and chat",
         )
     if not cell.engine:
         return unavailable(

@@ -236,7 +236,7 @@ class Qualifier:
         playbook = self._plan.playbook
         return RunInfo(
             id=run_id,
-            playbook=playbook.name,
+            playbook=_shown(playbook.path),
             playbook_sha256=playbook.sha256,
             model=playbook.model.id,
             revision=playbook.model.revision,
@@ -248,6 +248,12 @@ class Qualifier:
             machine=machine(),
             strict=self._strict,
         )
+
+
+def _shown(path: Path) -> str:
+    """Relative to where pytest runs, so that suggested commands work; else the name alone."""
+    here = Path.cwd()
+    return path.relative_to(here).as_posix() if path.is_relative_to(here) else path.name
 
 
 def _phase_of(case: Case) -> int:

@@ -82,7 +82,7 @@ def percentile(values: Sequence[float], share: float, *, confidence: float = 0.9
     _require_finite(values)
     if len(values) < needed_n(share, alpha=1 - confidence):
         return None
-    # 0.9 * 30 is 27.000000000000004: without the margin the rank would be one too high.
+    # 0.55 * 100 is 55.00000000000001: without the margin the rank would be one too high.
     rank = math.ceil(share * len(values) - 1e-9)
     return sorted(values)[max(rank, 1) - 1]
 

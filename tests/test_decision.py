@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_modelqa.core.check import Category
@@ -30,6 +30,7 @@ from tests.reports.records import (
 )
 
 DOCUMENT = Path(__file__).parents[1].joinpath("docs", "score.md").read_text(encoding="utf-8")
+RELAXED = settings(deadline=None)
 OUTCOMES = st.sampled_from([*Outcome, None])
 CASES = st.lists(st.tuples(st.sampled_from(Category), OUTCOMES), max_size=40)
 
@@ -182,6 +183,7 @@ def test_grades_and_status_words_follow_the_table(points: float, grade: str, sta
     assert len(GRADES) == 6
 
 
+@RELAXED
 @given(CASES)
 def test_the_score_is_linear(decided: list[tuple[Category, Outcome | None]]) -> None:
     points = score(made(decided))
@@ -195,6 +197,7 @@ def test_the_score_is_linear(decided: list[tuple[Category, Outcome | None]]) -> 
         assert category.low == pytest.approx(category.weight * share, abs=0.011)
 
 
+@RELAXED
 @given(CASES, st.data())
 def test_a_better_outcome_never_lowers_the_score(
     decided: list[tuple[Category, Outcome | None]], data: st.DataObject
@@ -210,6 +213,7 @@ def test_a_better_outcome_never_lowers_the_score(
     assert worse.high <= before.high
 
 
+@RELAXED
 @given(CASES)
 def test_the_range_is_a_range_and_decided_cases_close_it(
     decided: list[tuple[Category, Outcome | None]],
@@ -222,6 +226,7 @@ def test_the_range_is_a_range_and_decided_cases_close_it(
         assert not points.incomplete
 
 
+@RELAXED
 @given(CASES)
 def test_an_empty_category_never_has_points(
     decided: list[tuple[Category, Outcome | None]],
@@ -231,6 +236,7 @@ def test_an_empty_category_never_has_points(
             assert (category.low, category.high) == (0, category.weight)
 
 
+@RELAXED
 @given(CASES)
 def test_what_was_skipped_never_counts_as_passed(
     decided: list[tuple[Category, Outcome | None]],
@@ -244,6 +250,7 @@ def test_what_was_skipped_never_counts_as_passed(
     assert all(c.corroborated == 0 for c in points.categories)
 
 
+@RELAXED
 @given(CASES)
 def test_nothing_ships_without_gateways(decided: list[tuple[Category, Outcome | None]]) -> None:
     assert score(made(decided)).status in ("Development Only", "Blocked")

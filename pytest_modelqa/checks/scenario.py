@@ -16,7 +16,11 @@ from pytest_modelqa.core.verdict import Verdict, falsified
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """Garbage is looked for first, whatever the oracle, unless `allow_garbage`."""
+    """Garbage is looked for first, whatever the oracle, unless `allow_garbage`.
+
+    `seed` matters above temperature 0 alone; greedy requests carry none, so that equal questions
+    are asked once.
+    """
 
     name: str
     prompt: str
@@ -25,13 +29,18 @@ class Scenario:
     category: Category
     system: str = ""
     max_tokens: int = 32
+    temperature: float = 0.0
     allow_garbage: bool = False
     seed: int = 0
 
     def requests(self, cell: Cell) -> Mapping[str, Request]:
         """One generation."""
         asked = cell.ask(
-            self.prompt, system=self.system, max_tokens=self.max_tokens, seed=self.seed
+            self.prompt,
+            system=self.system,
+            max_tokens=self.max_tokens,
+            temperature=self.temperature,
+            seed=self.seed if self.temperature > 0 else 0,
         )
         return {"answer": asked}
 

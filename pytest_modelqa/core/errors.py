@@ -24,7 +24,6 @@ class ExitCode(IntEnum):
     USAGE = 4
     NOTHING_RAN = 5
     MODEL_LOAD = 10
-    UNAVAILABLE = 11
     OUTPUT = 12
 
     @property
@@ -42,7 +41,6 @@ _MEANINGS = {
     ExitCode.USAGE: "wrong input: no such playbook, invalid YAML, schema error, unknown option",
     ExitCode.NOTHING_RAN: "no case ran: the selection is empty, or everything was unavailable",
     ExitCode.MODEL_LOAD: "a model file is missing, corrupt, or not what its pin says",
-    ExitCode.UNAVAILABLE: "an extra, a device or a network resource that was asked for is not here",
     ExitCode.OUTPUT: "evidence or reports could not be written (disk full, read-only folder)",
 }
 
@@ -99,7 +97,7 @@ class PlaybookError(UsageError):
 class Unavailable(ModelQAError):
     """Something needed is not here. Never a pass; `remedy` is the command that gets it."""
 
-    exit_code = ExitCode.UNAVAILABLE
+    exit_code = ExitCode.NOTHING_RAN
 
 
 class Refused(ModelQAError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pytest_modelqa.core.request import Generate, Message
 
@@ -75,16 +75,13 @@ class Cell:
         """`gguf-q4_1-cpu-chat`: readable in node ids, usable with `-k`."""
         return f"{self.artifact.key}-{self.backend}-{self.modality}"
 
-    def ask(
-        self, prompt: str, *, system: str = "", max_tokens: int = 32, seed: int = 0
-    ) -> Generate:
+    def ask(self, prompt: str, *, system: str = "", **how: Any) -> Generate:
         """Put a prompt the way this modality does: through the chat template, or raw.
 
-        A system text without chat is written before the prompt, on lines of its own.
+        `how` are fields of `Generate`: max_tokens, temperature, seed. A system text without chat
+        is written before the prompt, on lines of its own.
         """
         if self.modality == "run":
-            text = f"{system}\n\n{prompt}" if system else prompt
-            return Generate(prompt=text, max_tokens=max_tokens, seed=seed)
+            return Generate(prompt=f"{system}\n\n{prompt}" if system else prompt, **how)
         turns = [Message(role="system", content=system)] if system else []
-        messages = (*turns, Message(role="user", content=prompt))
-        return Generate(messages=messages, max_tokens=max_tokens, seed=seed)
+        return Generate(messages=(*turns, Message(role="user", content=prompt)), **how)

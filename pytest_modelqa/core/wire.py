@@ -51,7 +51,7 @@ def decode(kind: type[T], data: Any) -> T:
     """The inverse of `encode` for one dataclass. Raises ValueError where data is not of it."""
     if not isinstance(data, dict) or data.get("kind") != kind.__name__:
         raise ValueError(f"not a {kind.__name__}: {str(data)[:80]}")
-    hints = _hints(kind)
+    hints = _hints(kind)  # type: ignore[arg-type]
     values = {k: v for k, v in data.items() if k != "kind"}
     if unknown := values.keys() - hints.keys():
         raise ValueError(f"{kind.__name__} has no field {', '.join(sorted(unknown))}")

@@ -101,6 +101,8 @@ class Scripted:
                 count = len(request.ids) or len(request.text)
                 ramp = np.linspace(-1, 1, _VOCABULARY, dtype=np.float32)
                 return keep_logits(np.tile(ramp, (count, 1)), self._settings.arrays)
+            case _:
+                raise TypeError(f"the script does not answer {type(request).__name__}")
 
     def close(self) -> None:
         """Nothing to free."""

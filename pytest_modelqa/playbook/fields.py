@@ -30,7 +30,8 @@ def whole(pattern: str) -> str:
 def _distinct(values: tuple[Any, ...]) -> tuple[Any, ...]:
     for at, value in enumerate(values):
         if value in values[:at]:
-            raise PydanticCustomError("twice", "{value} is listed twice", {"value": repr(value)})
+            message = "{value} is listed twice"  # noqa: RUF027 - pydantic fills it in
+            raise PydanticCustomError("twice", message, {"value": repr(value)})
     return values
 
 

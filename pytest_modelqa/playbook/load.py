@@ -118,9 +118,11 @@ def _scenario(
         oracle=oracle,
         system=doc.system or "",
         max_tokens=doc.max_tokens,
+        temperature=doc.temperature,
         category=doc.category,
         gate=doc.gate,
         tier=doc.tier,
+        modalities=doc.modalities or (),
         allow_garbage=doc.allow_garbage,
     )
 

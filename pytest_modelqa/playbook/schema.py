@@ -153,9 +153,15 @@ class ScenarioDoc(Strict):
     oracle: str = Field(description="what judges the completion")
     system: Text | None = Field(default=None, description="system text, or text before the prompt")
     max_tokens: Tokens = 32
+    temperature: Annotated[float, Field(ge=0, le=2)] = Field(
+        default=0.0, description="0 is greedy; above, the seed follows from the playbook's"
+    )
     category: Category = Category.QUAL
     gate: ClaimId = "F-SCENARIO"
     tier: Tier | None = Field(default=None, description="default: the playbook's tier")
+    modalities: Modalities | None = Field(
+        default=None, description="asked in these alone; default: in all of test_matrix"
+    )
     allow_garbage: bool = Field(default=False, description="true: no standing garbage check")
 
 

@@ -31,6 +31,7 @@ def semantic_flaws(tree: Tree, oracles: Collection[str]) -> Iterator[Flaw]:
         _references(data),
         _matrix(data),
         _scenario_names(data, tree),
+        _scenario_modalities(data),
         _token_limits(data),
         _generated_oracles(data, oracles),
         _gates(data),
@@ -186,6 +187,15 @@ def _scenario_names(data: Any, tree: Tree) -> Found:
                 f"a second scenario {name!r}; the first is at {at.line}:{at.column}",
             )
         first.setdefault(name, i)
+
+
+def _scenario_modalities(data: Any) -> Found:
+    asked = {m for m in _list(data, "test_matrix", "modalities") if isinstance(m, str)}
+    for i, scenario in enumerate(_list(data, "scenarios")):
+        wanted = {m for m in _list(scenario, "modalities") if isinstance(m, str)}
+        if asked and wanted and not asked & wanted:
+            has = ", ".join(sorted(asked))
+            yield ("scenarios", i, "modalities"), f"none of these is in test_matrix ({has})"
 
 
 def _token_limits(data: Any) -> Found:

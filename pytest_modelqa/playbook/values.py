@@ -42,16 +42,21 @@ class Matrix:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScenarioSpec:
-    """A question with its oracle. `allow_garbage` turns the standing garbage check off."""
+    """A question with its oracle. `allow_garbage` turns the standing garbage check off.
+
+    It is asked in `modalities` alone where these are given.
+    """
 
     name: str
     prompt: str
     oracle: Oracle
     system: str = ""
     max_tokens: int = 32
+    temperature: float = 0.0
     category: Category = Category.QUAL
     gate: str = "F-SCENARIO"
     tier: int | None = None
+    modalities: tuple[Modality, ...] = ()
     allow_garbage: bool = False
 
 

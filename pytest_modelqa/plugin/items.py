@@ -84,9 +84,7 @@ class CaseItem(pytest.Item):
         if outcome.undecided:
             pytest.skip(skip_text(result.verdict))
 
-    def repr_failure(  # type: ignore[override]
-        self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None
-    ) -> Any:
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         """The reason, what to do, and what the native code said: no traceback of ours."""
         if not isinstance(excinfo.value, CaseFailed):
             return super().repr_failure(excinfo, style)

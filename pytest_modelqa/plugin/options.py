@@ -47,6 +47,6 @@ class Options:
 
 def _folder(config: pytest.Config, run_id: str) -> Path:
     if given := config.getoption("modelqa_report"):
-        return (config.invocation_params.dir / given).resolve()
+        return Path(config.invocation_params.dir / given).resolve()
     started = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     return config.rootpath / ".modelqa" / "runs" / f"{started}-{run_id}"

@@ -194,7 +194,7 @@ def _add_properties(plugin: Any, record: RunRecord, points: Score) -> None:
     plugin.add_global_property(f"{prefix}.model", record.run.model)
     plugin.add_global_property(f"{prefix}.score_low", str(points.low))
     plugin.add_global_property(f"{prefix}.score_high", str(points.high))
-    plugin.add_global_property(f"{prefix}.grade", points.grade)
+    plugin.add_global_property(f"{prefix}.grade", points.grades)
     plugin.add_global_property(f"{prefix}.status", points.status)
     for artifact in record.artifacts:
         plugin.add_global_property(f"{prefix}.sha256.{artifact.key}", artifact.sha256)

@@ -6,6 +6,7 @@ was not decided is skipped with its reason, a planned case without result among 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 
@@ -21,7 +22,8 @@ NOT_RUN = "not run: planned, but the run has no result of it"
 
 def junit_xml(records: Sequence[RunRecord], scores: Sequence[Score]) -> str:
     """The document, to be written as UTF-8. Characters that XML forbids are shown escaped."""
-    suites = [_suite(r, s, i) for i, (r, s) in enumerate(zip(records, scores, strict=True))]
+    both = zip(records, scores, strict=True)
+    suites = [_suite(label, *pair) for label, pair in zip(_labels(records), both, strict=True)]
     xml: str = to_xml_report_string(suites, prettyprint=True)
     return xml.replace("?>", ' encoding="utf-8"?>', 1)
 
@@ -52,24 +54,33 @@ def properties(record: RunRecord, score: Score) -> dict[str, str]:
     return {f"modelqa.{name}": one_line(value) for name, value in named.items()}
 
 
-def _suite(record: RunRecord, score: Score, number: int) -> TestSuite:
+def _labels(records: Sequence[RunRecord]) -> list[str]:
+    """The playbooks' stems, told apart by their hashes where two versions of one were run."""
+    stems = [one_line(PurePath(r.run.playbook).stem) for r in records]
+    alike = Counter(stems)
+    hashes = [r.run.playbook_sha256[:8] for r in records]
+    return [
+        f"{stem}-{sha256}" if alike[stem] > 1 else stem
+        for stem, sha256 in zip(stems, hashes, strict=True)
+    ]
+
+
+def _suite(label: str, record: RunRecord, score: Score) -> TestSuite:
     results = {r.case.id: r for r in record.results}
     cases = {c.id: c for c in (*record.planned, *(r.case for r in record.results))}
-    stem = PurePath(record.run.playbook).stem
     return TestSuite(
-        one_line(record.run.playbook),
-        [_case(stem, case, results) for case in cases.values()],
-        id=str(number),
+        label,
+        [_case(label, case, results) for case in cases.values()],
         timestamp=record.run.started.removesuffix("Z"),
         properties=properties(record, score),
     )
 
 
-def _case(stem: str, case: PlannedCase, results: Mapping[str, CaseResult]) -> TestCase:
+def _case(label: str, case: PlannedCase, results: Mapping[str, CaseResult]) -> TestCase:
     result = results.get(case.id)
     written = TestCase(
         one_line(case.id),
-        classname=one_line(f"{stem}.{case.scope}"),
+        classname=f"{label}.{one_line(case.scope)}",
         # Milliseconds: the library writes sums with str(), and 1e-05 is no decimal in XML.
         elapsed_sec=round(result.seconds, 3) if result else 0,
     )

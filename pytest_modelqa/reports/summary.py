@@ -143,7 +143,9 @@ def _after_groups(record: RunRecord, most: int = 3) -> list[str]:
 
 def _after_selection(record: RunRecord, command: str) -> list[str]:
     number = len(not_run(record))
-    return [f"Run the {count(number, 'case')} that were left out: {command}"] if number else []
+    if not number or record.run.interrupted:  # running it again does that too
+        return []
+    return [f"Run the {count(number, 'case')} that were left out: {command}"]
 
 
 def _after_provenance(record: RunRecord) -> list[str]:

@@ -12,7 +12,6 @@ from math import ceil, floor
 from pathlib import Path
 
 from rich.console import Console
-from rich.padding import Padding
 from rich.text import Text
 
 from pytest_modelqa.core.result import ArtifactInfo, RunRecord
@@ -95,9 +94,14 @@ class _Page:
         self._console.print()
         self._console.print(self.safe(text, "bold"))
 
-    def line(self, text: str, style: str = "", *, indent: int = 2) -> None:
-        """A sentence, wrapped to the page."""
-        self._console.print(Padding(self.safe(text, style), (0, 0, 0, indent)))
+    def line(self, text: str, style: str = "", *, indent: int = 2, mark: str = "") -> None:
+        """A sentence, wrapped to the page; `mark` stands before its first line."""
+        room = self._console.width - indent - len(mark)
+        for number, part in enumerate(self.safe(text, style).wrap(self._console, room)):
+            part.rstrip()
+            lead = " " * len(mark) if number else mark
+            line = Text(" " * indent + lead, style=style).append_text(part)
+            self._console.print(line, soft_wrap=True)
 
     def whole(self, *parts: tuple[str, str], indent: int = 2) -> None:
         """Text and style pairs on one line, however long: something to copy."""
@@ -221,7 +225,7 @@ def _slowest(page: _Page, record: RunRecord, _score: Score) -> None:
     found = slowest(record)
     if found:
         page.heading("Slowest")
-        rows = [(f"{r.seconds:.2f} s", one_line(r.case.id)) for r in found]
+        rows = [(f"{r.seconds:.3f} s", one_line(r.case.id)) for r in found]
         page.columns(rows, right=(0,))
 
 
@@ -254,7 +258,7 @@ def _points(page: _Page, _record: RunRecord, score: Score) -> None:
     for penalty in score.penalties:
         page.line(f"-{penalty.points} points: {penalty.count} {penalty.outcome}")
     for sentence in score.missing:
-        page.line(f"- {sentence}", "yellow")
+        page.line(sentence, "yellow", mark="- ")
 
 
 def _category(c: CategoryPoints) -> tuple[str, ...]:

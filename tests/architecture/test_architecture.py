@@ -49,7 +49,7 @@ def test_public_names_are_sorted_and_exist() -> None:
     for name in names:
         assert getattr(pytest_modelqa, name).__name__ == name
     with pytest.raises(AttributeError):
-        _ = pytest_modelqa.nosuchname  # type: ignore[attr-defined]
+        _ = pytest_modelqa.nosuchname
 
 
 def test_exit_codes_do_not_collide_and_are_documented() -> None:

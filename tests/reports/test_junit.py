@@ -31,10 +31,17 @@ def test_every_sample_is_valid(name: str) -> None:
     assert junit_problems(written(SAMPLES[name]())) == []
 
 
-def test_all_samples_together_are_one_valid_document_with_a_suite_each() -> None:
-    everything = [make() for make in SAMPLES.values()]
-    assert junit_problems(written(*everything)) == []
-    assert len(parsed(*everything)) == len(everything)
+def test_several_playbooks_are_one_valid_document_with_a_suite_each() -> None:
+    document = written(healthy(), hostile())
+    assert junit_problems(document) == []
+    assert [s.get("name") for s in parsed(healthy(), hostile())] == ["tiny-chat", "böök"]
+
+
+def test_two_versions_of_a_playbook_are_told_apart() -> None:
+    newer = replace(healthy(), run=replace(healthy().run, playbook_sha256="cd" * 32))
+    assert junit_problems(written(healthy(), newer)) == []
+    names = [s.get("name") for s in parsed(healthy(), newer)]
+    assert names == ["tiny-chat-abababab", "tiny-chat-cdcdcdcd"]
 
 
 def test_no_records_are_a_valid_empty_document() -> None:
@@ -116,7 +123,7 @@ def test_hostile_text_is_quoted_visibly_and_nothing_else_is_lost() -> None:
     assert next(root.iter("testcase")).get("name") == "gguf-q4_1-cpu-chat::ünïcode<b>"
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(st.text(alphabet=st.characters(), min_size=1))
 def test_any_text_gives_a_valid_document(text: str) -> None:
     bad = result(planned("case"), Outcome.FALSIFIED)

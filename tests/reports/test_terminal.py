@@ -125,6 +125,13 @@ def test_failures_tell_their_reason_and_healthy_records_have_none() -> None:
     assert "\nUndecided\n" not in rendered(healthy())
 
 
+def test_a_failed_gateway_comes_before_other_failures() -> None:
+    text = rendered(
+        record({f"{CELLS[0]}::ask_qual": Outcome.CRASHED, f"{CELLS[1]}::G3": Outcome.FALSIFIED})
+    )
+    assert text.index(f"FALSIFIED {CELLS[1]}::G3") < text.index(f"CRASHED   {CELLS[0]}::ask_qual")
+
+
 def test_many_failures_are_cut_short_and_counted() -> None:
     text = rendered(record({c.id: Outcome.FALSIFIED for c in every_case()}))
     assert len(re.findall("^  FALSIFIED ", text, re.MULTILINE)) == MOST_FAILURES
@@ -182,6 +189,7 @@ def test_each_condition_has_its_next_step_and_soundness_has_none() -> None:
     assert f"write `sha256: {SHA256}`" in steps(mixed())
     cut_off = replace(healthy(), run=replace(healthy().run, interrupted=True))
     assert "The run was cut off" in steps(cut_off)
+    assert "left out" not in steps(replace(mixed(), run=cut_off.run))
     without = tuple(c for c in healthy().planned if c.category != "EDGE")
     results = tuple(r for r in healthy().results if r.case.category != "EDGE")
     assert "Plan cases in EDGE" in steps(replace(healthy(), planned=without, results=results))

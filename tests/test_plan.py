@@ -1,0 +1,86 @@
+"""Playbook to plan: nothing is lost, nothing is invented, ids are unique and stable."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pytest_modelqa.checks.oracles import oracle_table
+from pytest_modelqa.core.check import Severity
+from pytest_modelqa.plan import Plan, absence, estimate, make, planned
+from pytest_modelqa.playbook.load import load
+from tests.conftest import ScriptedPlaybook, scenario
+
+ROOT = Path(__file__).parents[1]
+
+
+def plan_of(path: Path) -> Plan:
+    return make(load(path, oracle_table()))
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "playbooks" / "models").glob("*.yaml")), ids=str)
+def test_every_committed_playbook_plans_with_unique_ids(path: Path) -> None:
+    plan = plan_of(path)
+    ids = [case.id for case in plan.cases]
+    assert len(ids) == len(set(ids))
+    for cell in plan.cells:
+        gates = [c.check.gate for c in plan.cases if c.cell == cell and c.is_gateway]
+        assert gates == ["G0", "G1", "G2", "G3", "G4"]
+
+
+def test_a_block_without_checks_is_a_case_that_is_unavailable(scripted: ScriptedPlaybook) -> None:
+    plan = plan_of(scripted(extra="parity: {enabled: true}\nchaos: {enabled: false}"))
+    (block,) = [case for case in plan.cases if case.cell is None]
+    assert block.id == "model::parity"
+    verdict = absence(block)
+    assert verdict is not None
+    assert "not part of this version" in verdict.reason
+
+
+def test_a_scenario_can_be_asked_in_one_modality_alone(scripted: ScriptedPlaybook) -> None:
+    book = scripted(scenario("both", "A?"), scenario("chat_only", "B?", modalities=["chat"]))
+    book.write_text(book.read_text().replace("modalities: [chat]", "modalities: [run, chat]", 1))
+    ids = [case.id for case in plan_of(book).cases]
+    assert "gguf-f32-cpu-chat::chat_only" in ids
+    assert "gguf-f32-cpu-run::chat_only" not in ids
+    assert "gguf-f32-cpu-run::both" in ids
+
+
+def test_gateways_are_p0_scenarios_p2_and_the_playbook_may_say_otherwise(
+    scripted: ScriptedPlaybook,
+) -> None:
+    book = scripted(
+        scenario("a", "A?", gate="F-A-001"), scenario("b", "B?"),
+        extra="gates: {F-A-001: {severity: P0}}",
+    )  # fmt: skip
+    severity = {case.check.name: case.severity for case in plan_of(book).cases}
+    assert severity["G3"] is Severity.P0
+    assert severity["a"] is Severity.P0
+    assert severity["b"] is Severity.P2
+
+
+def test_what_the_matrix_asks_and_no_artifact_gives_is_planned_as_unavailable(
+    scripted: ScriptedPlaybook,
+) -> None:
+    book = scripted()
+    book.write_text(book.read_text().replace("quantizations: [f32]", "quantizations: [f32, q8_0]"))
+    missing = [c for c in plan_of(book).cases if c.scope == "gguf-q8_0-cpu-chat"]
+    assert len(missing) == 6
+    for case in missing:
+        verdict = absence(case)
+        assert verdict is not None
+        assert "names no file for gguf-q8_0" in verdict.reason
+
+
+def test_an_estimate_counts_a_shared_request_once(scripted: ScriptedPlaybook) -> None:
+    same = plan_of(scripted(scenario("a", "Same?"), scenario("b", "Same?")))
+    other = plan_of(scripted(scenario("a", "Same?"), scenario("b", "Other?")))
+    assert estimate(other).requests == estimate(same).requests + 1
+    assert estimate(other).max_new_tokens == estimate(same).max_new_tokens + 32
+
+
+def test_a_planned_case_is_plain_data(scripted: ScriptedPlaybook) -> None:
+    case = planned(plan_of(scripted()).cases[0])
+    assert type(case.category) is str
+    assert type(case.severity) is str
