@@ -30,6 +30,21 @@ scenarios:
 
 SOUND = "The answer to this question is Paris, a city on the river Seine."
 
+TIER1 = ("core", "checks", "playbook", "reports", "test_plan.py", "test_decision.py", "test_stats.py")
+"""Areas whose tests are pure and take milliseconds; the rest starts processes or loads models."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark by area: tier1 on every save, tier2 the rest, unless a test says otherwise."""
+    here = Path(__file__).parent
+    for item in items:
+        if not item.path.is_relative_to(here):
+            continue
+        area = item.path.relative_to(here).parts[0]
+        if not any(m.name.startswith("tier") for m in item.iter_markers()):
+            item.add_marker("tier1" if area in TIER1 else "tier2")
+
+
 ScriptedPlaybook = Callable[..., Path]
 
 
