@@ -58,6 +58,7 @@ class Qualifier:
         self._results: dict[str, CaseResult] = {}
         self._answers: dict[tuple[WorkerConfig, Request], _Recorded] = {}
         self._artifacts: dict[str, Artifact | Failure] = {}
+        self._charged: set[str] = set()
         self._blocked_by = ""
         self._store = Store(folder, f"{_now()}-{run_id}".replace(":", ""))
         limits = plan.playbook.limits
@@ -127,13 +128,15 @@ class Qualifier:
         answers: dict[str, Any] = {n: r.answered.answer for n, r in recorded.items()}
         failures = [a for a in answers.values() if isinstance(a, Failure)]
         verdict = verdict_of_failure(_worst(failures)) if failures else case.check.judge(answers)
-        generations = [a for a in answers.values() if isinstance(a, Generation)]
+        fresh = [r.answered for r in recorded.values() if r.key not in self._charged]
+        self._charged.update(r.key for r in recorded.values())
+        generations = [a.answer for a in fresh if isinstance(a.answer, Generation)]
         assert case.cell is not None
         artifact = self._artifacts[case.cell.artifact.key]
         return CaseResult(
             case=planned(case),
             verdict=verdict,
-            seconds=sum(r.answered.seconds for r in recorded.values()),
+            seconds=sum(a.seconds for a in fresh),
             generated_tokens=sum(len(g.ids) for g in generations),
             decode_s=sum(g.decode_s for g in generations),
             artifact_sha256=artifact.sha256 if isinstance(artifact, Artifact) else "",

@@ -30,7 +30,15 @@ scenarios:
 
 SOUND = "The answer to this question is Paris, a city on the river Seine."
 
-TIER1 = ("core", "checks", "playbook", "reports", "test_plan.py", "test_decision.py", "test_stats.py")
+TIER1 = (
+    "core",
+    "checks",
+    "playbook",
+    "reports",
+    "test_plan.py",
+    "test_decision.py",
+    "test_stats.py",
+)
 """Areas whose tests are pure and take milliseconds; the rest starts processes or loads models."""
 
 
@@ -51,7 +59,7 @@ ScriptedPlaybook = Callable[..., Path]
 def scenario(name: str, prompt: str, expected: str = "Paris", **more: Any) -> str:
     """One scenario as a line of YAML (JSON is YAML)."""
     data = {"name": name, "prompt": prompt, "oracle": "contains", "expected": expected, **more}
-    return "  - " + json.dumps(data)
+    return "  - " + json.dumps(data, ensure_ascii=False)
 
 
 @pytest.fixture

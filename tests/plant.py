@@ -50,7 +50,8 @@ def truncated(src: Path, dst: Path) -> None:
 
 def truncated_header(src: Path, dst: Path) -> None:
     """Cut inside the token list."""
-    dst.write_bytes(src.open("rb").read(50_000))
+    with src.open("rb") as file:
+        dst.write_bytes(file.read(50_000))
 
 
 def wrong_magic(src: Path, dst: Path) -> None:
@@ -60,7 +61,7 @@ def wrong_magic(src: Path, dst: Path) -> None:
 
 
 def zeroed_norm(src: Path, dst: Path) -> None:
-    """The last norm is all zeros (a lost tensor): every logit is 0, so the model prefers nothing."""
+    """The last norm is all zeros (a lost tensor): every logit is 0, nothing is preferred."""
     with _opened(src, dst) as (data, header):
         norm = _tensor(header, "output_norm.weight")
         data[norm.offset : norm.offset + norm.bytes] = bytes(norm.bytes)
@@ -102,7 +103,7 @@ def _scale_row(data: mmap.mmap, header: gguf.Header, row: int, factor: float) ->
 
 
 def scrambled_layers(src: Path, dst: Path) -> None:
-    """The rows of every second layer's ffn_down are in reverse order: sound numbers, wrong places."""
+    """Rows of every second layer's ffn_down in reverse order: sound numbers, wrong places."""
     with _opened(src, dst) as (data, header):
         for layer in range(0, 30, 2):
             tensor = _tensor(header, f"blk.{layer}.ffn_down.weight")
@@ -132,7 +133,7 @@ def unknown_architecture(src: Path, dst: Path) -> None:
 
 
 def aborts_native_loader(src: Path, dst: Path) -> None:
-    """Two tokens have the same text: llama.cpp's loader fails an assertion and aborts the process."""
+    """Two tokens have the same text: an assertion of llama.cpp's loader aborts the process."""
     size = struct.pack("<Q", len("<reponame>"))
     _replace_once(src, dst, size + b"<reponame>", size + b"<filename>")
 

@@ -1,1 +1,1 @@
-"""Model files: bounded readers of our own, provisioning, pins. Nothing here opens a native loader."""
+"""Model files: bounded readers, provisioning, pins. Nothing here opens a native loader."""

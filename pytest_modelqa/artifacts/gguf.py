@@ -11,6 +11,7 @@ import mmap
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,6 +23,7 @@ MAX_NAME_BYTES = 64
 MAX_KEY_BYTES = 65_535
 MAX_DIMS = 4
 _ARRAY_DEPTH = 4
+_LEAST_ALIGNMENT = 8
 
 
 class BlockType(NamedTuple):
@@ -85,7 +87,7 @@ _STRING, _ARRAY = 8, 9
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tensor:
-    """A tensor's place. `shape` is in ggml order (fastest first); `offset` is absolute, in bytes."""
+    """A tensor's place. `shape` is in ggml order (fastest first); `offset` absolute, in bytes."""
 
     name: str
     shape: tuple[int, ...]
@@ -209,7 +211,11 @@ def _metadata(cursor: _Cursor, header: Header, count: int) -> None:
         header.metadata[key] = value
         header.checked += 1
     alignment = header.metadata.get("general.alignment", 32)
-    if not isinstance(alignment, int) or alignment < 8 or alignment & (alignment - 1):
+    if (
+        not isinstance(alignment, int)
+        or alignment < _LEAST_ALIGNMENT
+        or alignment & (alignment - 1)
+    ):
         where = "general.alignment"
         raise _Bad("GGUF-ALIGNMENT", where, f"{alignment!r} is no power of two of 8 or more", 0)
     header.alignment = alignment
@@ -300,7 +306,7 @@ def _info(cursor: _Cursor, name: str, start: int) -> _Info:
 
 
 def _place(cursor: _Cursor, header: Header, infos: list[_Info]) -> None:
-    """Offsets are relative to the aligned end of the header; no tensor leaves the file or overlaps."""
+    """Offsets count from the aligned end of the header; none leaves the file or overlaps."""
     base = -(-cursor.at // header.alignment) * header.alignment
     size = len(cursor.data)
     for info in infos:
@@ -322,7 +328,7 @@ def _place(cursor: _Cursor, header: Header, infos: list[_Info]) -> None:
         )
         header.checked += 2
     ordered = sorted(header.tensors, key=lambda t: t.offset)
-    for one, two in zip(ordered, ordered[1:], strict=False):
+    for one, two in pairwise(ordered):
         if one.offset + one.bytes > two.offset:
             message = f"overlaps {one.name}"
             header.findings.append(_finding("GGUF-OVERLAP", two.name, message, two.offset))

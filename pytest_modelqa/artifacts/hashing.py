@@ -1,4 +1,4 @@
-"""SHA-256 of files and folders, remembered by size and modification time so that it is paid once."""
+"""SHA-256 of files and folders, remembered by size and modification time."""
 
 from __future__ import annotations
 

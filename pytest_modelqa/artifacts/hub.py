@@ -23,7 +23,7 @@ def fetch(rest: str, spec: ArtifactSpec, entry: Entry | None, cache: Path) -> Pa
         raise UsageError(f"{spec.source!r} is not hf:ORG/NAME[:FILE]", where=spec.key)
     if not (entry or spec.sha256):
         raise Unavailable(
-            f"{spec.source} is not pinned: its SHA-256 is neither in the playbook nor in a lockfile",
+            f"{spec.source} is not pinned: no SHA-256 in the playbook or a lockfile",
             where=spec.key,
             remedy="add `sha256:` to the artifact, or an entry to models.lock.json",
         )

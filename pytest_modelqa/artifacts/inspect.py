@@ -1,4 +1,4 @@
-"""Static inspection: is the header sound, does the configuration agree with the tensors?
+"""Static inspection: a sound header, and a configuration that agrees with the tensors.
 
 Header findings make a file `unsafe`: no native loader sees it. The rest is the claim of gateway G0.
 """

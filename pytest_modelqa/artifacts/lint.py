@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -109,12 +109,7 @@ def _gguf_shapes(
     if architecture not in LLAMA_LIKE:
         return
     yield "output_norm.weight", (width,), source
-    heads, inner = number("attention.head_count"), number("feed_forward_length")
-    kv_heads = number("attention.head_count_kv") or heads
-    if not heads or not inner or not kv_heads:
-        return
-    head = number("attention.key_length") or width // heads
-    expected = _projections(width, inner, heads * head, kv_heads * head)
+    expected = _layer_shapes(width, [number(k) for k in _GGUF_SIZES])
     for block in range(min(blocks, gguf.MAX_TENSORS)):
         for name, shape in expected.items():
             yield f"blk.{block}.{name}.weight", shape, f"{architecture}.*"
@@ -140,6 +135,7 @@ _HF_NAMES = {
     "attn_k": "self_attn.k_proj",
     "attn_v": "self_attn.v_proj",
     "attn_output": "self_attn.o_proj",
+    "ffn_norm": "post_attention_layernorm",
     "ffn_gate": "mlp.gate_proj",
     "ffn_up": "mlp.up_proj",
     "ffn_down": "mlp.down_proj",
@@ -199,15 +195,31 @@ def _hf_shapes(
     yield "model.norm.weight", (width,)
     if not config.get("tie_word_embeddings", True):
         yield "lm_head.weight", (vocabulary, width)
-    heads, inner = number("num_attention_heads"), number("intermediate_size")
-    kv_heads = number("num_key_value_heads") or heads
-    if not heads or not inner or not kv_heads:
-        return
-    head = number("head_dim") or width // heads
-    expected = _projections(width, inner, heads * head, kv_heads * head)
+    expected = _layer_shapes(width, [number(k) for k in _SIZES])
     for layer in range(min(layers, gguf.MAX_TENSORS)):
-        for ours, theirs in _HF_NAMES.items():
-            yield f"model.layers.{layer}.{theirs}.weight", tuple(reversed(expected[ours]))
+        for ours, shape in expected.items():
+            yield f"model.layers.{layer}.{_HF_NAMES[ours]}.weight", tuple(reversed(shape))
+
+
+_GGUF_SIZES = (
+    "feed_forward_length",
+    "attention.head_count",
+    "attention.head_count_kv",
+    "attention.key_length",
+)
+_SIZES = ("intermediate_size", "num_attention_heads", "num_key_value_heads", "head_dim")
+
+
+def _layer_shapes(width: int, sizes: Sequence[int | None]) -> dict[str, Shape]:
+    """Shapes of one layer in ggml order, or none where the configuration does not say enough.
+
+    `sizes`: inner width, heads, key-value heads, width of a head.
+    """
+    inner, heads, kv_heads, head = sizes
+    if not heads or not inner:
+        return {}
+    head = head or width // heads
+    return _projections(width, inner, heads * head, (kv_heads or heads) * head)
 
 
 def _tokenizer(folder: Path, facts: _Facts, shapes: Mapping[str, Shape]) -> None:

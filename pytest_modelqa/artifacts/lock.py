@@ -1,4 +1,4 @@
-"""`models.lock.json`: the SHA-256 that each source must have. Read strictly, errors named by entry."""
+"""`models.lock.json`: the SHA-256 that each source must have. Read strictly."""
 
 from __future__ import annotations
 

@@ -15,12 +15,13 @@ from typing import Any
 from pytest_modelqa.core.answer import Finding
 
 MAX_HEADER_BYTES = 100_000_000
+_LENGTH_BYTES = 8
 INDEX = "model.safetensors.index.json"
 SINGLE = "model.safetensors"
 
 DTYPES = {
-    "BOOL": 1, "U8": 1, "I8": 1, "F8_E4M3": 1, "F8_E5M2": 1, "I16": 2, "U16": 2, "F16": 2, "BF16": 2,
-    "I32": 4, "U32": 4, "F32": 4, "I64": 8, "U64": 8, "F64": 8,
+    "BOOL": 1, "U8": 1, "I8": 1, "F8_E4M3": 1, "F8_E5M2": 1, "I16": 2, "U16": 2, "F16": 2,
+    "BF16": 2, "I32": 4, "U32": 4, "F32": 4, "I64": 8, "U64": 8, "F64": 8,
 }  # fmt: skip
 """Bytes a weight."""
 
@@ -101,8 +102,8 @@ def _compare_with_index(folder: Path, header: Header) -> None:
 def _append(header: Header, file: Path) -> None:
     size = file.stat().st_size
     with file.open("rb") as stream:
-        start = stream.read(8)
-        if len(start) < 8:
+        start = stream.read(_LENGTH_BYTES)
+        if len(start) < _LENGTH_BYTES:
             _add(header, "ST-TRUNCATED", file.name, f"{size} bytes hold no header", 0)
             return
         (length,) = struct.unpack("<Q", start)

@@ -85,7 +85,8 @@ def row_peaks(
         values = np.ascontiguousarray(first).view("<f2")
     else:
         return None
-    return np.abs(values.reshape(rows, -1)).max(axis=1).astype(np.float32)
+    peaks: NDArray[np.float32] = np.abs(values.reshape(rows, -1)).max(axis=1).astype(np.float32)
+    return peaks
 
 
 def _any_value(words: NDArray[np.unsignedinteger], sign: int) -> bool:

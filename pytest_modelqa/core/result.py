@@ -23,9 +23,10 @@ class PlannedCase:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaseResult:
-    """A verdict with what it took. `seconds` is engine time of its requests plus judging.
+    """A verdict with what it took: engine seconds, generated tokens and their decoding seconds.
 
-    `evidence` holds the keys of the answers that were judged; tokens count generated ids only.
+    An answer that several cases share is charged to the first of them. `evidence` holds the keys
+    of the answers that were judged.
     `artifact_sha256` is empty where no artifact was reached.
     """
 

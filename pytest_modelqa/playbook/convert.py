@@ -36,7 +36,7 @@ def model(doc: PlaybookDoc, folder: Folder) -> Model:
     """The model with its artifacts: sources resolved, hashes in lower case."""
     return Model(
         id=doc.model.id,
-        revision=doc.model.revision,
+        revision=doc.model.revision or "",
         artifacts=tuple(_artifacts(doc.model, doc.test_matrix, folder)),
         reference=doc.model.reference or "",
     )
@@ -74,7 +74,7 @@ def _revision(model: ModelDoc, doc: ArtifactDoc, source: str) -> str:
     if not source.startswith("hf:"):
         return ""
     own = source.split(":")[1] == model.id
-    return doc.revision or (model.revision if own else "main")
+    return doc.revision or (model.revision if own else None) or "main"
 
 
 def resolved(source: str, folder: Path) -> str:

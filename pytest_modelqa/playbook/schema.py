@@ -75,8 +75,8 @@ class ModelDoc(Expectations):
             description="ORG/NAME",
         ),
     ]
-    revision: Revision = Field(
-        default="main", description="commit, tag or branch of the repository hf:ID"
+    revision: Revision | None = Field(
+        default=None, description="commit, tag or branch of the repository hf:ID; default: main"
     )
     source: Source | None = Field(
         default=None, description="of the first artifact, or of the only one if none is listed"

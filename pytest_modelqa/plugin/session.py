@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from pytest_modelqa.plan import Plan, make
 from pytest_modelqa.playbook.load import load
 from pytest_modelqa.plugin.items import RESULT, CaseItem, PlaybookFile
 from pytest_modelqa.plugin.options import Options
-from pytest_modelqa.qualify import Qualifier
+from pytest_modelqa.qualify import Progress, Qualifier
 from pytest_modelqa.reports.files import write_reports
 from pytest_modelqa.reports.terminal import render
 from pytest_modelqa.runtime.merge import records
@@ -177,14 +178,17 @@ class Qualification:
             f"No case ran: {files} has {total} cases, and the selection (-k, -m, --lf) left none."
         )
 
-    def _progress(self) -> Any:
+    def _progress(self) -> Progress | None:
+        """On a terminal, one line that is rewritten while a batch runs; elsewhere nothing."""
         reporter = self._config.pluginmanager.get_plugin("terminalreporter")
+        capture = self._config.pluginmanager.get_plugin("capturemanager")
         if not isinstance(reporter, pytest.TerminalReporter) or not reporter.isatty:
             return None
 
         def show(cell: str, done: int, total: int, tokens_per_s: float) -> None:
             text = f"  {cell}: {done}/{total} answers, {tokens_per_s:.0f} tokens/s"
-            reporter.rewrite(text if done < total else "", erase=True)
+            with capture.global_and_fixture_disabled() if capture else nullcontext():
+                reporter.rewrite(text if done < total else "", erase=True)
 
         return show
 

@@ -34,7 +34,7 @@ test_matrix: {modalities: [run, chat], backends: [cpu], formats: [gguf, safetens
 def test_a_minimal_playbook_has_every_default(loaded: Load) -> None:
     book = loaded()
     assert (book.name, book.version, book.model.id) == ("book.yaml", "1.0", "org/name")
-    assert book.model.revision == "main"
+    assert book.model.revision == ""
     assert book.model.artifacts == ()
     assert book.matrix.quantizations == {"gguf": ("q4_k_m",)}
     assert book.failure_policy is FailurePolicy.STOP_ON_P0
@@ -55,7 +55,7 @@ def test_artifacts_are_resolved(loaded: Load, tmp_path: Path) -> None:
 
 def test_a_revision_belongs_to_one_repository(loaded: Load) -> None:
     text = ARTIFACTS.replace("hf:org/name:a.gguf", "hf:org/name-GGUF:a.gguf")
-    assert loaded(text, whole=True).model.artifacts[0].revision == "main"
+    assert loaded(text, whole=True).model.artifacts[0].revision == ""
     text = text.replace("sha256:", "revision: v2, sha256:")
     assert loaded(text, whole=True).model.artifacts[0].revision == "v2"
 
