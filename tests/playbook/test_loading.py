@@ -55,7 +55,7 @@ def test_artifacts_are_resolved(loaded: Load, tmp_path: Path) -> None:
 
 def test_a_revision_belongs_to_one_repository(loaded: Load) -> None:
     text = ARTIFACTS.replace("hf:org/name:a.gguf", "hf:org/name-GGUF:a.gguf")
-    assert loaded(text, whole=True).model.artifacts[0].revision == ""
+    assert loaded(text, whole=True).model.artifacts[0].revision == "main"
     text = text.replace("sha256:", "revision: v2, sha256:")
     assert loaded(text, whole=True).model.artifacts[0].revision == "v2"
 

@@ -1,0 +1,113 @@
+"""The lockfile is read strictly, and its JSON Schema says the same."""
+
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from pytest_modelqa.artifacts.lock import find_lock, load_lock
+from pytest_modelqa.core.errors import UsageError
+
+ROOT = Path(__file__).parents[2]
+SCHEMA = Draft202012Validator(
+    json.loads((ROOT / "pytest_modelqa" / "schemas" / "models-lock.schema.json").read_text())
+)
+
+FILE = {"path": "model.gguf", "sha256": "0a" * 32, "bytes": 7}
+ENTRY = {
+    "id": "one",
+    "tier": "integration",
+    "source": "pypi:one:model.gguf",
+    "revision": "1",
+    "licence": "MIT",
+    "files": [FILE],
+}
+SOUND: dict[str, Any] = {"version": 1, "models": [ENTRY]}
+
+
+def changed(*path: str | int, value: Any = None, drop: bool = False) -> dict[str, Any]:
+    data = copy.deepcopy(SOUND)
+    at: Any = data
+    for key in path[:-1]:
+        at = at[key]
+    if drop:
+        del at[path[-1]]
+    else:
+        at[path[-1]] = value
+    return data
+
+
+def saved(folder: Path, data: Any) -> Path:
+    path = folder / "models.lock.json"
+    path.write_text(json.dumps(data))
+    return path
+
+
+BROKEN = {
+    "version": changed("version", value=2),
+    "no version": changed("version", drop=True),
+    "unknown top key": changed("more", value=1),
+    "unknown key": changed("models", 0, "note", value="x"),
+    "missing key": changed("models", 0, "licence", drop=True),
+    "tier": changed("models", 0, "tier", value="huge"),
+    "no text": changed("models", 0, "revision", value=3),
+    "no files": changed("models", 0, "files", value=[]),
+    "short hash": changed("models", 0, "files", 0, "sha256", value="0a"),
+    "no hex": changed("models", 0, "files", 0, "sha256", value="zz" * 32),
+    "negative size": changed("models", 0, "files", 0, "bytes", value=-1),
+    "no size": changed("models", 0, "files", 0, "bytes", value=True),
+    "absolute path": changed("models", 0, "files", 0, "path", value="/etc/passwd"),
+    "path upwards": changed("models", 0, "files", 0, "path", value="a/../../b"),
+    "backslash": changed("models", 0, "files", 0, "path", value="..\\b"),
+    "empty path": changed("models", 0, "files", 0, "path", value=""),
+    "a list": [],
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_mistake_is_refused_by_the_loader_and_by_the_schema(name: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"models\.lock\.json"):
+        load_lock(saved(tmp_path, BROKEN[name]))
+    assert not SCHEMA.is_valid(BROKEN[name])
+
+
+@pytest.mark.parametrize("key", ["id", "source"])
+def test_a_second_entry_of_the_same_name_is_refused(key: str, tmp_path: Path) -> None:
+    other = ENTRY | {"id": "two", "source": "file:two.gguf"} | {key: ENTRY[key]}
+    with pytest.raises(UsageError, match=f"{key} .* occurs twice"):
+        load_lock(saved(tmp_path, {"version": 1, "models": [ENTRY, other]}))
+
+
+def test_text_that_is_no_json_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "models.lock.json"
+    path.write_text("{")
+    with pytest.raises(UsageError, match="cannot be read"):
+        load_lock(path)
+
+
+def test_upper_case_hex_is_the_same_hash(tmp_path: Path) -> None:
+    data = changed("models", 0, "files", 0, "sha256", value="0A" * 32)
+    assert SCHEMA.is_valid(data)
+    assert load_lock(saved(tmp_path, data)).entries[0].files[0].sha256 == "0a" * 32
+
+
+def test_the_nearest_lockfile_is_taken_else_the_shipped_one(tmp_path: Path) -> None:
+    deep = tmp_path / "a" / "b"
+    deep.mkdir(parents=True)
+    assert find_lock(deep) == ROOT / "models.lock.json"
+    saved(tmp_path, SOUND)
+    assert find_lock(deep) == tmp_path / "models.lock.json"
+    saved(tmp_path / "a", SOUND)
+    assert find_lock(deep) == tmp_path / "a" / "models.lock.json"
+
+
+def test_the_committed_lockfile_is_valid_and_pins_smollm2(smollm2: Path) -> None:
+    path = ROOT / "models.lock.json"
+    SCHEMA.validate(json.loads(path.read_text()))
+    entry = next(e for e in load_lock(path).entries if e.id == "smollm2-135m-instruct")
+    assert entry.files[0].bytes == smollm2.stat().st_size
