@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,7 +13,7 @@ from pytest_modelqa.artifacts.provision import provision
 from pytest_modelqa.core.answer import Failure, Generation
 from pytest_modelqa.core.check import Case, Severity
 from pytest_modelqa.core.errors import Refused, Unavailable
-from pytest_modelqa.core.ids import content_key
+from pytest_modelqa.core.ids import content_key, digest
 from pytest_modelqa.core.model import Artifact, ArtifactSpec, Cell
 from pytest_modelqa.core.request import Inspect, Request
 from pytest_modelqa.core.result import ArtifactInfo, CaseResult, RunInfo
@@ -60,7 +61,7 @@ class Qualifier:
         self._artifacts: dict[str, Artifact | Failure] = {}
         self._charged: set[str] = set()
         self._blocked_by = ""
-        self._store = Store(folder, f"{_now()}-{run_id}".replace(":", ""))
+        self._store = Store(folder, _unique(run_id, plan.playbook.path))
         limits = plan.playbook.limits
         self._pool = Pool(
             logs=self._store.logs,
@@ -251,6 +252,11 @@ class Qualifier:
             machine=machine(),
             strict=self._strict,
         )
+
+
+def _unique(run_id: str, playbook: Path) -> str:
+    """A file of its own for each playbook and process; names sort by time."""
+    return f"{_now()}-{run_id}-{os.getpid()}-{digest(str(playbook))[:8]}".replace(":", "")
 
 
 def _shown(path: Path) -> str:

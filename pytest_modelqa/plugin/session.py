@@ -133,7 +133,7 @@ class Qualification:
         text = render(
             self._records,
             self._scores,
-            self._paths,
+            {kind: self._near(path) for kind, path in self._paths.items()},
             width=max(80, writer.fullwidth),
             color=writer.hasmarkup,
         )
@@ -166,6 +166,11 @@ class Qualification:
             if hasattr(plugin, "add_global_property"):  # pytest's own JUnit writer
                 for record, points in zip(self._records, self._scores, strict=True):
                     _add_properties(plugin, record, points)
+
+    def _near(self, path: Path) -> Path:
+        """As a person would type it from where pytest was started."""
+        here = self._config.invocation_params.dir
+        return path.relative_to(here) if path.is_relative_to(here) else path
 
     def _something_was_decided(self) -> bool:
         results = (r for record in self._records for r in record.results)

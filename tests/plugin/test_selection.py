@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -65,13 +66,20 @@ def test_x_and_maxfail_stop_at_the_first_failure(
     qualify(book, option).assert_outcomes(passed=5, failed=1)
 
 
-def test_two_playbooks_run_side_by_side(
+def test_two_playbooks_run_side_by_side_and_keep_their_evidence_apart(
     qualify: Run, scripted: ScriptedPlaybook, tmp_path: Path
 ) -> None:
     (tmp_path / "two").mkdir()
-    one, two = scripted(), scripted(folder=tmp_path / "two", text="Not that city. It is Rome.")
-    result = qualify(one, "--playbook", str(two))
+    one = scripted()
+    two = scripted(
+        scenario("other", "Which?"), folder=tmp_path / "two", text="Not that city. It is Rome."
+    )
+    result = qualify(one, "--playbook", str(two), "--modelqa-report", str(tmp_path / "out"))
     result.assert_outcomes(passed=11, failed=1)
+    reports = json.loads((tmp_path / "out" / "report.json").read_text())["reports"]
+    names = [[r["case"]["name"] for r in report["record"]["results"]] for report in reports]
+    assert [n[-1] for n in names] == ["capital", "other"]
+    assert [len(n) for n in names] == [6, 6]
 
 
 def test_other_tests_are_not_dragged_in(
