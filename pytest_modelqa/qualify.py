@@ -13,7 +13,7 @@ from pytest_modelqa.artifacts.provision import provision
 from pytest_modelqa.core.answer import Failure, Generation
 from pytest_modelqa.core.check import Case, Severity
 from pytest_modelqa.core.errors import Refused, Unavailable
-from pytest_modelqa.core.ids import content_key, digest
+from pytest_modelqa.core.ids import content_key
 from pytest_modelqa.core.model import Artifact, ArtifactSpec, Cell
 from pytest_modelqa.core.request import Inspect, Request
 from pytest_modelqa.core.result import ArtifactInfo, CaseResult, RunInfo
@@ -61,7 +61,7 @@ class Qualifier:
         self._artifacts: dict[str, Artifact | Failure] = {}
         self._charged: set[str] = set()
         self._blocked_by = ""
-        self._store = Store(folder, _unique(run_id, plan.playbook.path))
+        self._store = Store(folder, _unique(run_id))
         limits = plan.playbook.limits
         self._pool = Pool(
             logs=self._store.logs,
@@ -254,9 +254,10 @@ class Qualifier:
         )
 
 
-def _unique(run_id: str, playbook: Path) -> str:
+def _unique(run_id: str) -> str:
     """A file of its own for each playbook and process; names sort by time."""
-    return f"{_now()}-{run_id}-{os.getpid()}-{digest(str(playbook))[:8]}".replace(":", "")
+    now = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
+    return f"{now}-{run_id}-{os.getpid()}"
 
 
 def _shown(path: Path) -> str:
