@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_modelqa.artifacts import gguf
+from pytest_modelqa.artifacts.names import LAYER_NAMES
 from pytest_modelqa.artifacts.tokenizer import tokenizer_config, tokenizer_json
 from pytest_modelqa.core.errors import ExitCode, ModelQAError, Refused
 
@@ -27,17 +28,6 @@ _TOP = {
     "token_embd.weight": "model.embed_tokens.weight",
     "output_norm.weight": "model.norm.weight",
     "output.weight": "lm_head.weight",
-}
-_LAYER = {
-    "attn_norm": "input_layernorm",
-    "attn_q": "self_attn.q_proj",
-    "attn_k": "self_attn.k_proj",
-    "attn_v": "self_attn.v_proj",
-    "attn_output": "self_attn.o_proj",
-    "ffn_norm": "post_attention_layernorm",
-    "ffn_gate": "mlp.gate_proj",
-    "ffn_up": "mlp.up_proj",
-    "ffn_down": "mlp.down_proj",
 }
 _BLOCK = re.compile(r"^blk\.(\d+)\.(\w+)\.(weight|bias)$")
 
@@ -150,9 +140,9 @@ def _renamed(name: str) -> str:
     if name in _TOP:
         return _TOP[name]
     match = _BLOCK.match(name)
-    if not match or match[2] not in _LAYER:
+    if not match or match[2] not in LAYER_NAMES:
         raise Refused(f"tensor {name!r} is not part of a llama model as it is known here")
-    return f"model.layers.{match[1]}.{_LAYER[match[2]]}.{match[3]}"
+    return f"model.layers.{match[1]}.{LAYER_NAMES[match[2]]}.{match[3]}"
 
 
 def main(argv: list[str]) -> int:

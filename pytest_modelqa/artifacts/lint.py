@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_modelqa.artifacts import gguf, safetensors
+from pytest_modelqa.artifacts.names import LAYER_NAMES
 from pytest_modelqa.core.answer import Finding
 
 LLAMA_LIKE = frozenset({"llama", "mistral", "qwen2", "qwen3", "gemma", "gemma2"})
@@ -129,19 +130,6 @@ def _projections(width: int, inner: int, queries: int, keys: int) -> dict[str, S
     }
 
 
-_HF_NAMES = {
-    "attn_norm": "input_layernorm",
-    "attn_q": "self_attn.q_proj",
-    "attn_k": "self_attn.k_proj",
-    "attn_v": "self_attn.v_proj",
-    "attn_output": "self_attn.o_proj",
-    "ffn_norm": "post_attention_layernorm",
-    "ffn_gate": "mlp.gate_proj",
-    "ffn_up": "mlp.up_proj",
-    "ffn_down": "mlp.down_proj",
-}
-
-
 def lint_folder(folder: Path, header: safetensors.Header) -> tuple[str, int, list[Finding]]:
     """Compare config.json with the tensors of a folder: architecture, facts, findings."""
     facts = _Facts({t.name: t.offset for t in header.tensors})
@@ -198,7 +186,7 @@ def _hf_shapes(
     expected = _layer_shapes(width, [number(k) for k in _SIZES])
     for layer in range(min(layers, gguf.MAX_TENSORS)):
         for ours, shape in expected.items():
-            yield f"model.layers.{layer}.{_HF_NAMES[ours]}.weight", tuple(reversed(shape))
+            yield f"model.layers.{layer}.{LAYER_NAMES[ours]}.weight", tuple(reversed(shape))
 
 
 _GGUF_SIZES = (

@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_modelqa.core.answer import Failure, Finish
+from pytest_modelqa.core.answer import Finish
 from pytest_modelqa.core.request import Generate
 from pytest_modelqa.engines.arrays import choose
 
@@ -65,12 +65,3 @@ def generate(
         if len(ids) < request.max_tokens:
             row = feed([token])
     return Loop(ids, finish, nonfinite, prefilled - start, perf_counter() - prefilled)
-
-
-def too_long(tokens: int, n_ctx: int) -> Failure:
-    """A prompt that does not fit was not tested: unavailable, never cut silently."""
-    return Failure(
-        cause="unavailable",
-        reason=f"the prompt is {tokens} tokens long and the context holds {n_ctx}",
-        remedy="raise limits.n_ctx in the playbook, or shorten the prompt",
-    )

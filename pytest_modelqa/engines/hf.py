@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
@@ -14,28 +15,12 @@ import transformers
 from numpy.typing import NDArray
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
-from pytest_modelqa.core.answer import (
-    Answer,
-    Description,
-    Failure,
-    Generation,
-    Logits,
-    Rendered,
-    TokenIds,
-)
+from pytest_modelqa.core.answer import Answer, Description
 from pytest_modelqa.core.errors import Refused, Unavailable
-from pytest_modelqa.core.request import (
-    Describe,
-    Generate,
-    RenderChat,
-    Request,
-    ScoreLogits,
-    Tokenize,
-)
-from pytest_modelqa.engines.arrays import keep_logits
+from pytest_modelqa.core.request import Request
+from pytest_modelqa.engines.answering import answer
 from pytest_modelqa.engines.base import Settings
-from pytest_modelqa.engines.generation import generate, too_long
-from pytest_modelqa.engines.template import render
+from pytest_modelqa.engines.generation import Steps
 
 
 class Transformers:
@@ -47,7 +32,10 @@ class Transformers:
         self._settings = settings
         self._device = "cuda" if settings.backend == "gpu" else "cpu"
         trained = int(getattr(model.config, "max_position_embeddings", 0) or settings.n_ctx)
-        self._n_ctx = min(settings.n_ctx, trained)
+        self.n_ctx = min(settings.n_ctx, trained)
+        self.n_ids = int(model.get_input_embeddings().weight.shape[0])
+        self.bos_id = _id(tokenizer.bos_token_id)
+        self.eos_id = _id(tokenizer.eos_token_id)
 
     @classmethod
     def open(cls, artifact: Path, settings: Settings) -> Self:
@@ -81,8 +69,7 @@ class Transformers:
 
     def describe(self) -> Description:
         """Tell sizes, special ids and the template's hash."""
-        template = self._template
-        tokenizer = self._tokenizer
+        template = self.template
         return Description(
             engine="transformers",
             build=f"transformers {transformers.__version__}, torch {torch.__version__}",
@@ -91,47 +78,41 @@ class Transformers:
             dtype=self._settings.dtype,
             threads=self._settings.threads,
             n_vocab=int(self._model.get_output_embeddings().weight.shape[0]),
-            n_ctx=self._n_ctx,
+            n_ctx=self.n_ctx,
             n_ctx_train=int(getattr(self._model.config, "max_position_embeddings", 0) or 0),
             n_params=int(self._model.num_parameters()),
-            bos_id=_id(tokenizer.bos_token_id),
-            eos_id=_id(tokenizer.eos_token_id),
-            pad_id=_id(tokenizer.pad_token_id),
-            stop_ids=tuple(sorted(self._stop_ids)),
+            bos_id=self.bos_id,
+            eos_id=self.eos_id,
+            pad_id=_id(self._tokenizer.pad_token_id),
+            stop_ids=tuple(sorted(self.stop_ids)),
             template_sha256=hashlib.sha256(template.encode()).hexdigest() if template else "",
         )
 
     def answer(self, request: Request) -> Answer:
-        """Answer one request, without state from earlier ones."""
+        """Answer one request."""
         with torch.inference_mode():
-            match request:
-                case Describe():
-                    return self.describe()
-                case Tokenize():
-                    ids = self._tokenize(request.text, begin=False, special=request.special)
-                    return TokenIds(ids=tuple(ids), decoded=self._decode(ids, keep_special=True))
-                case RenderChat():
-                    text = self._render(request.messages, request.add_generation_prompt)
-                    return Rendered(text=text)
-                case Generate():
-                    return self._generate(request)
-                case ScoreLogits():
-                    return self._score(request)
-                case _:
-                    raise TypeError(f"transformers does not answer {type(request).__name__}")
+            return answer(self, request, self._settings.arrays)
 
     def close(self) -> None:
         """Drop the model."""
         del self._model
 
-    def _generate(self, request: Generate) -> Generation | Failure:
-        if request.prompt is not None:
-            prompt = self._tokenize(request.prompt, begin=True, special=True) or self._beginning()
-        else:
-            text = self._render(request.messages, add_generation_prompt=True)
-            prompt = self._tokenize(text, begin=False, special=True)
-        if len(prompt) >= self._n_ctx:
-            return too_long(len(prompt), self._n_ctx)
+    def tokenize(self, text: str, *, begin: bool, special: bool) -> list[int]:
+        """Text to ids."""
+        encoded = self._tokenizer(
+            text, add_special_tokens=begin, split_special_tokens=not special, verbose=False
+        )
+        return [int(i) for i in encoded["input_ids"]]
+
+    def decode(self, ids: Sequence[int], *, keep_special: bool) -> str:
+        """Ids to text; a character cut off at the end is dropped, as llama.cpp's side does."""
+        text = self._tokenizer.decode(
+            list(ids), skip_special_tokens=not keep_special, clean_up_tokenization_spaces=False
+        )
+        return str(text) if keep_special else str(text).removesuffix("\ufffd")
+
+    def sequence(self) -> Steps:
+        """A new key-value cache."""
         cache: Any = None
 
         def feed(ids: list[int]) -> NDArray[np.float32]:
@@ -145,73 +126,38 @@ class Transformers:
             cache = out.past_key_values
             return _numpy(out.logits[0, -1])
 
-        loop = generate(feed, prompt, request, stop_ids=self._stop_ids, n_ctx=self._n_ctx)
-        special = set(self._tokenizer.all_special_ids)
-        text = self._decode(loop.ids, keep_special=False)
-        return Generation(
-            prompt_tokens=len(prompt),
-            ids=tuple(loop.ids),
-            # A character that max_tokens cut in two is dropped, as llama.cpp's side does.
-            text=text if loop.finish == "stop" else text.removesuffix("\ufffd"),
-            finish=loop.finish,
-            nonfinite_steps=loop.nonfinite_steps,
-            special_ids=sum(i in special for i in loop.ids),
-            prefill_s=loop.prefill_s,
-            decode_s=loop.decode_s,
-        )
+        return feed
 
-    def _score(self, request: ScoreLogits) -> Logits | Failure:
-        ids = list(request.ids) or self._tokenize(request.text, begin=True, special=True)
-        if len(ids) > self._n_ctx:
-            return too_long(len(ids), self._n_ctx)
-        size = int(self._model.get_input_embeddings().weight.shape[0])
-        if wrong := [i for i in ids if not 0 <= i < size]:
-            return Failure(
-                cause="error", reason=f"id {wrong[0]} is outside the vocabulary of {size}"
-            )
-        logits = self._model(torch.tensor([ids], device=self._device), use_cache=False).logits[0]
-        return keep_logits(_numpy(logits), self._settings.arrays)
-
-    def _tokenize(self, text: str, *, begin: bool, special: bool) -> list[int]:
-        encoded = self._tokenizer(
-            text, add_special_tokens=begin, split_special_tokens=not special, verbose=False
-        )
-        return [int(i) for i in encoded["input_ids"]]
-
-    def _beginning(self) -> list[int]:
-        """What an empty prompt starts from: BOS, else EOS, as a document boundary."""
-        for token in (self._tokenizer.bos_token_id, self._tokenizer.eos_token_id):
-            if token is not None:
-                return [int(token)]
-        raise Refused("the model has neither BOS nor EOS to start an empty prompt from")
-
-    def _decode(self, ids: list[int], *, keep_special: bool) -> str:
-        return str(
-            self._tokenizer.decode(
-                ids, skip_special_tokens=not keep_special, clean_up_tokenization_spaces=False
-            )
-        )
-
-    def _render(self, messages: Any, add_generation_prompt: bool) -> str:
-        tokens = {
-            k: str(v) for k, v in self._tokenizer.special_tokens_map.items() if isinstance(v, str)
-        }
-        return render(
-            self._template, messages, add_generation_prompt=add_generation_prompt, tokens=tokens
-        )
+    def logits(self, ids: list[int]) -> NDArray[np.float32]:
+        """Logits of every position: shape (len(ids), vocabulary)."""
+        out = self._model(torch.tensor([ids], device=self._device), use_cache=False)
+        return _numpy(out.logits[0])
 
     @cached_property
-    def _template(self) -> str:
+    def template(self) -> str:
+        """The tokenizer's chat template, or empty."""
         template = self._tokenizer.chat_template
         if isinstance(template, dict):
             template = template.get("default")
         return template or ""
 
+    @property
+    def token_texts(self) -> dict[str, str]:
+        """BOS, EOS and the like as text, for templates."""
+        named = self._tokenizer.special_tokens_map.items()
+        return {k: str(v) for k, v in named if isinstance(v, str)}
+
     @cached_property
-    def _stop_ids(self) -> frozenset[int]:
+    def stop_ids(self) -> frozenset[int]:
+        """The generation configuration's EOS ids, and the tokenizer's."""
         configured = self._model.generation_config.eos_token_id
         listed = configured if isinstance(configured, list) else [configured]
         return frozenset(int(i) for i in (*listed, self._tokenizer.eos_token_id) if i is not None)
+
+    @cached_property
+    def control_ids(self) -> frozenset[int]:
+        """Every id that is no text."""
+        return frozenset(self._tokenizer.all_special_ids)
 
 
 def _refuse_unknown_architecture(artifact: Path) -> None:

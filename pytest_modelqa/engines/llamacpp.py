@@ -9,6 +9,7 @@ import codecs
 import ctypes
 import hashlib
 import sys
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
@@ -17,28 +18,12 @@ import llama_cpp as lc
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_modelqa.core.answer import (
-    Answer,
-    Description,
-    Failure,
-    Generation,
-    Logits,
-    Rendered,
-    TokenIds,
-)
+from pytest_modelqa.core.answer import Answer, Description
 from pytest_modelqa.core.errors import Refused, Unavailable
-from pytest_modelqa.core.request import (
-    Describe,
-    Generate,
-    RenderChat,
-    Request,
-    ScoreLogits,
-    Tokenize,
-)
-from pytest_modelqa.engines.arrays import keep_logits
+from pytest_modelqa.core.request import Request
+from pytest_modelqa.engines.answering import answer
 from pytest_modelqa.engines.base import Settings
-from pytest_modelqa.engines.generation import generate, too_long
-from pytest_modelqa.engines.template import render
+from pytest_modelqa.engines.generation import Steps
 
 _BATCH = 512
 _LOG: list[str] = []
@@ -60,8 +45,10 @@ class LlamaCpp:
         self._context = context
         self._settings = settings
         self._vocab = lc.llama_model_get_vocab(model)
-        self._n_vocab = int(lc.llama_vocab_n_tokens(self._vocab))
-        self._n_ctx = int(lc.llama_n_ctx(context))
+        self.n_ids = int(lc.llama_vocab_n_tokens(self._vocab))
+        self.n_ctx = int(lc.llama_n_ctx(context))
+        self.bos_id = int(lc.llama_vocab_bos(self._vocab))
+        self.eos_id = int(lc.llama_vocab_eos(self._vocab))
         self._batch = lc.llama_batch_init(_BATCH, 0, 1)
 
     @classmethod
@@ -93,7 +80,7 @@ class LlamaCpp:
 
     def describe(self) -> Description:
         """Tell sizes, special ids and the template's hash."""
-        template = self._template
+        template = self.template
         return Description(
             engine="llamacpp",
             build=f"llama-cpp-python {lc.__version__}",
@@ -101,33 +88,20 @@ class LlamaCpp:
             backend=self._settings.backend,
             dtype=self._description_text(),
             threads=self._settings.threads,
-            n_vocab=self._n_vocab,
-            n_ctx=self._n_ctx,
+            n_vocab=self.n_ids,
+            n_ctx=self.n_ctx,
             n_ctx_train=int(lc.llama_model_n_ctx_train(self._model)),
             n_params=int(lc.llama_model_n_params(self._model)),
-            bos_id=int(lc.llama_vocab_bos(self._vocab)),
-            eos_id=int(lc.llama_vocab_eos(self._vocab)),
+            bos_id=self.bos_id,
+            eos_id=self.eos_id,
             pad_id=int(lc.llama_vocab_pad(self._vocab)),
-            stop_ids=tuple(sorted(self._stop_ids)),
+            stop_ids=tuple(sorted(self.stop_ids)),
             template_sha256=hashlib.sha256(template.encode()).hexdigest() if template else "",
         )
 
     def answer(self, request: Request) -> Answer:
-        """Answer one request; the context is cleared before each."""
-        match request:
-            case Describe():
-                return self.describe()
-            case Tokenize():
-                ids = self._tokenize(request.text, begin=False, special=request.special)
-                return TokenIds(ids=tuple(ids), decoded=self._decode(ids, keep_special=True))
-            case RenderChat():
-                return Rendered(text=self._render(request.messages, request.add_generation_prompt))
-            case Generate():
-                return self._generate(request)
-            case ScoreLogits():
-                return self._score(request)
-            case _:
-                raise TypeError(f"llama.cpp does not answer {type(request).__name__}")
+        """Answer one request."""
+        return answer(self, request, self._settings.arrays)
 
     def close(self) -> None:
         """Free batch, context and model."""
@@ -135,14 +109,8 @@ class LlamaCpp:
         lc.llama_free(self._context)
         lc.llama_model_free(self._model)
 
-    def _generate(self, request: Generate) -> Generation | Failure:
-        if request.prompt is not None:
-            prompt = self._tokenize(request.prompt, begin=True, special=True) or self._beginning()
-        else:
-            text = self._render(request.messages, add_generation_prompt=True)
-            prompt = self._tokenize(text, begin=False, special=True)
-        if len(prompt) >= self._n_ctx:
-            return too_long(len(prompt), self._n_ctx)
+    def sequence(self) -> Steps:
+        """The context, cleared; there is one sequence at a time."""
         lc.llama_memory_clear(lc.llama_get_memory(self._context), True)
         position = 0
 
@@ -152,29 +120,12 @@ class LlamaCpp:
             position += len(ids)
             return rows[-1]
 
-        loop = generate(feed, prompt, request, stop_ids=self._stop_ids, n_ctx=self._n_ctx)
-        return Generation(
-            prompt_tokens=len(prompt),
-            ids=tuple(loop.ids),
-            text=self._decode(loop.ids, keep_special=False),
-            finish=loop.finish,
-            nonfinite_steps=loop.nonfinite_steps,
-            special_ids=sum(bool(lc.llama_vocab_is_control(self._vocab, i)) for i in loop.ids),
-            prefill_s=loop.prefill_s,
-            decode_s=loop.decode_s,
-        )
+        return feed
 
-    def _score(self, request: ScoreLogits) -> Logits | Failure:
-        ids = list(request.ids) or self._tokenize(request.text, begin=True, special=True)
-        if len(ids) > self._n_ctx:
-            return too_long(len(ids), self._n_ctx)
-        if wrong := [i for i in ids if not 0 <= i < self._n_vocab]:
-            return Failure(
-                cause="error", reason=f"id {wrong[0]} is outside the vocabulary of {self._n_vocab}"
-            )
+    def logits(self, ids: list[int]) -> NDArray[np.float32]:
+        """Logits of every position: shape (len(ids), vocabulary)."""
         lc.llama_memory_clear(lc.llama_get_memory(self._context), True)
-        rows = self._decode_ids(ids, 0, every=True)
-        return keep_logits(np.stack(rows), self._settings.arrays)
+        return np.stack(self._decode_ids(ids, 0, every=True))
 
     def _decode_ids(self, ids: list[int], start: int, *, every: bool) -> list[NDArray[np.float32]]:
         """Append ids at positions from `start`; logits (n_vocab,) of every one, or of the last."""
@@ -195,9 +146,10 @@ class LlamaCpp:
 
     def _row(self, index: int) -> NDArray[np.float32]:
         pointer = lc.llama_get_logits_ith(self._context, index)
-        return np.ctypeslib.as_array(pointer, shape=(self._n_vocab,)).copy()
+        return np.ctypeslib.as_array(pointer, shape=(self.n_ids,)).copy()
 
-    def _tokenize(self, text: str, *, begin: bool, special: bool) -> list[int]:
+    def tokenize(self, text: str, *, begin: bool, special: bool) -> list[int]:
+        """Text to ids."""
         data = text.encode()
         room = len(data) + 8
         buffer = (lc.llama_token * room)()
@@ -206,14 +158,7 @@ class LlamaCpp:
             raise RuntimeError(f"llama_tokenize asks for {-count} ids of {len(data)} bytes")
         return list(buffer[:count])
 
-    def _beginning(self) -> list[int]:
-        """What an empty prompt starts from: BOS, else EOS, as a document boundary."""
-        for token in (lc.llama_vocab_bos(self._vocab), lc.llama_vocab_eos(self._vocab)):
-            if token >= 0:
-                return [int(token)]
-        raise Refused("the model has neither BOS nor EOS to start an empty prompt from")
-
-    def _decode(self, ids: list[int], *, keep_special: bool) -> str:
+    def decode(self, ids: Sequence[int], *, keep_special: bool) -> str:
         """Ids to text; a character cut off at the end is dropped, not replaced."""
         if not ids:
             return ""
@@ -229,29 +174,29 @@ class LlamaCpp:
                 return decoder.decode(buffer.raw[:count], final=False)
             room = -count
 
-    def _render(self, messages: Any, add_generation_prompt: bool) -> str:
-        return render(
-            self._template,
-            messages,
-            add_generation_prompt=add_generation_prompt,
-            tokens={
-                "bos_token": self._text_of(lc.llama_vocab_bos(self._vocab)),
-                "eos_token": self._text_of(lc.llama_vocab_eos(self._vocab)),
-            },
-        )
+    @property
+    def token_texts(self) -> dict[str, str]:
+        """BOS and EOS as text, for templates."""
+        return {"bos_token": self._text_of(self.bos_id), "eos_token": self._text_of(self.eos_id)}
 
     def _text_of(self, token: int) -> str:
         return lc.llama_vocab_get_text(self._vocab, token).decode() if token >= 0 else ""
 
     @cached_property
-    def _template(self) -> str:
+    def template(self) -> str:
+        """The chat template that the file carries, or empty."""
         template = lc.llama_model_chat_template(self._model, None)
         return template.decode() if template else ""
 
     @cached_property
-    def _stop_ids(self) -> frozenset[int]:
-        vocab = self._vocab
-        return frozenset(i for i in range(self._n_vocab) if lc.llama_vocab_is_eog(vocab, i))
+    def stop_ids(self) -> frozenset[int]:
+        """Every id that llama.cpp takes for an end of generation."""
+        return frozenset(i for i in range(self.n_ids) if lc.llama_vocab_is_eog(self._vocab, i))
+
+    @cached_property
+    def control_ids(self) -> frozenset[int]:
+        """Every id that is no text."""
+        return frozenset(i for i in range(self.n_ids) if lc.llama_vocab_is_control(self._vocab, i))
 
     def _meta(self, key: str) -> str:
         buffer = ctypes.create_string_buffer(256)

@@ -1,0 +1,152 @@
+"""How a model in this process answers requests: one way for every engine that holds one."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pytest_modelqa.core.answer import (
+    Answer,
+    Description,
+    Failure,
+    Generation,
+    Logits,
+    Rendered,
+    TokenIds,
+)
+from pytest_modelqa.core.errors import Refused
+from pytest_modelqa.core.request import (
+    Describe,
+    Generate,
+    Message,
+    RenderChat,
+    Request,
+    ScoreLogits,
+    Tokenize,
+)
+from pytest_modelqa.engines.arrays import keep_logits
+from pytest_modelqa.engines.generation import Steps, generate
+from pytest_modelqa.engines.template import render
+
+
+class Model(Protocol):
+    """What an engine's library must offer; ids are 0-based vocabulary indices."""
+
+    n_ctx: int
+    n_ids: int
+    bos_id: int
+    eos_id: int
+
+    def describe(self) -> Description:
+        """Tell what was opened."""
+
+    def tokenize(self, text: str, *, begin: bool, special: bool) -> list[int]:
+        """Text to ids; `begin` adds BOS where the model has one, `special` parses control text."""
+
+    def decode(self, ids: Sequence[int], *, keep_special: bool) -> str:
+        """Ids to text; a character that is cut off at the end is dropped."""
+
+    def sequence(self) -> Steps:
+        """A fresh, empty sequence."""
+
+    def logits(self, ids: list[int]) -> NDArray[np.float32]:
+        """Logits of every position: shape (len(ids), vocabulary)."""
+
+    @property
+    def template(self) -> str:
+        """The chat template, or empty."""
+
+    @property
+    def token_texts(self) -> Mapping[str, str]:
+        """`bos_token` and the like, for templates."""
+
+    @property
+    def stop_ids(self) -> Collection[int]:
+        """Ids that end a generation."""
+
+    @property
+    def control_ids(self) -> Collection[int]:
+        """Ids that decode to nothing."""
+
+
+def answer(model: Model, request: Request, arrays: Path) -> Answer:
+    """Answer one request, without state from earlier ones; logits are kept in `arrays`."""
+    match request:
+        case Describe():
+            return model.describe()
+        case Tokenize():
+            ids = model.tokenize(request.text, begin=False, special=request.special)
+            return TokenIds(ids=tuple(ids), decoded=model.decode(ids, keep_special=True))
+        case RenderChat():
+            return Rendered(text=_rendered(model, request.messages, request.add_generation_prompt))
+        case Generate():
+            return _generation(model, request)
+        case ScoreLogits():
+            return _scored(model, request, arrays)
+        case _:
+            raise TypeError(f"no engine answers {type(request).__name__}")
+
+
+def _generation(model: Model, request: Generate) -> Generation | Failure:
+    prompt = _prompt(model, request)
+    if len(prompt) >= model.n_ctx:
+        return _too_long(len(prompt), model.n_ctx)
+    loop = generate(model.sequence(), prompt, request, stop_ids=model.stop_ids, n_ctx=model.n_ctx)
+    return Generation(
+        prompt_tokens=len(prompt),
+        ids=tuple(loop.ids),
+        text=model.decode(loop.ids, keep_special=False),
+        finish=loop.finish,
+        nonfinite_steps=loop.nonfinite_steps,
+        special_ids=sum(i in model.control_ids for i in loop.ids),
+        prefill_s=loop.prefill_s,
+        decode_s=loop.decode_s,
+    )
+
+
+def _prompt(model: Model, request: Generate) -> list[int]:
+    """Ids of the rendered conversation, or of the raw prompt; never empty."""
+    if request.prompt is None:
+        text = _rendered(model, request.messages, add_generation_prompt=True)
+        return model.tokenize(text, begin=False, special=True)
+    return model.tokenize(request.prompt, begin=True, special=True) or _beginning(model)
+
+
+def _beginning(model: Model) -> list[int]:
+    """What an empty prompt starts from: BOS, else EOS, as a document boundary."""
+    for token in (model.bos_id, model.eos_id):
+        if token >= 0:
+            return [token]
+    raise Refused("the model has neither BOS nor EOS to start an empty prompt from")
+
+
+def _rendered(model: Model, messages: Sequence[Message], add_generation_prompt: bool) -> str:
+    return render(
+        model.template,
+        messages,
+        add_generation_prompt=add_generation_prompt,
+        tokens=dict(model.token_texts),
+    )
+
+
+def _scored(model: Model, request: ScoreLogits, arrays: Path) -> Logits | Failure:
+    ids = list(request.ids) or model.tokenize(request.text, begin=True, special=True)
+    if len(ids) > model.n_ctx:
+        return _too_long(len(ids), model.n_ctx)
+    if wrong := [i for i in ids if not 0 <= i < model.n_ids]:
+        reason = f"id {wrong[0]} is outside the vocabulary of {model.n_ids}"
+        return Failure(cause="error", reason=reason)
+    return keep_logits(model.logits(ids), arrays)
+
+
+def _too_long(tokens: int, n_ctx: int) -> Failure:
+    """A prompt that does not fit was not tested: unavailable, never cut silently."""
+    return Failure(
+        cause="unavailable",
+        reason=f"the prompt is {tokens} tokens long and the context holds {n_ctx}",
+        remedy="raise limits.n_ctx in the playbook, or shorten the prompt",
+    )
