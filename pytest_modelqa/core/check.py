@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, ClassVar, Protocol
 
-from pytest_modelqa.core.answer import Answer, Generation
+from pytest_modelqa.core.answer import Generation
 from pytest_modelqa.core.model import Cell
 from pytest_modelqa.core.request import Request
 from pytest_modelqa.core.verdict import Verdict
@@ -93,6 +93,3 @@ class Case:
     def id(self) -> str:
         """`gguf-q4_1-cpu-chat::G2`: unique within a playbook."""
         return f"{self.scope}::{self.check.name}"
-
-
-Answers = Mapping[str, Answer]

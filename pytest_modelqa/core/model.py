@@ -12,13 +12,6 @@ Format = Literal["gguf", "safetensors", "apr"]
 Modality = Literal["run", "chat", "serve"]
 Backend = Literal["cpu", "gpu"]
 
-FORMATS: tuple[Format, ...] = ("gguf", "safetensors", "apr")
-MODALITIES: tuple[Modality, ...] = ("run", "chat", "serve")
-BACKENDS: tuple[Backend, ...] = ("cpu", "gpu")
-QUANTIZATIONS = (
-    "f32", "f16", "bf16", "q8_0", "q6_k", "q5_k_m", "q5_k_s", "q5_1", "q5_0",
-    "q4_k_m", "q4_k_s", "q4_1", "q4_0", "q3_k_m", "q2_k",
-)  # fmt: skip
 FLOATS = ("f32", "f16", "bf16")
 
 

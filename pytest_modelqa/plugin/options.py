@@ -21,7 +21,6 @@ class Options:
     strict: bool
     collect_only: bool
     is_xdist_worker: bool
-    is_xdist_controller: bool
 
     @classmethod
     def of(cls, config: pytest.Config) -> Options:
@@ -36,8 +35,6 @@ class Options:
             strict=bool(config.getoption("modelqa_strict")),
             collect_only=bool(config.getoption("collectonly")),
             is_xdist_worker=hasattr(config, "workerinput"),
-            is_xdist_controller=config.getoption("dist", "no") != "no"
-            and not hasattr(config, "workerinput"),
         )
 
     def shared(self) -> dict[str, str]:

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import get_args
 
 import pytest
 
 from pytest_modelqa.core.check import Category, Severity
 from pytest_modelqa.core.errors import ExitCode, PlaybookError
-from pytest_modelqa.core.model import QUANTIZATIONS
-from pytest_modelqa.playbook.fields import Quantization
 from pytest_modelqa.playbook.load import load
 from pytest_modelqa.playbook.values import FailurePolicy, Limits
 from tests.playbook.conftest import Load, Problems
@@ -180,10 +177,6 @@ def test_an_error_has_the_exit_code_of_wrong_usage(loaded: Load) -> None:
     with pytest.raises(PlaybookError) as caught:
         loaded("a: 1")
     assert caught.value.exit_code is ExitCode.USAGE
-
-
-def test_the_literal_of_quantizations_is_the_shared_one() -> None:
-    assert get_args(Quantization) == QUANTIZATIONS
 
 
 def test_all_mistakes_are_told_at_once_in_order(problems: Problems) -> None:
