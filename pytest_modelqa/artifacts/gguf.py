@@ -22,6 +22,9 @@ MAX_KEYS = 100_000
 MAX_NAME_BYTES = 64
 MAX_KEY_BYTES = 65_535
 MAX_DIMS = 4
+MAX_HEADER_BYTES = 64 << 20
+"""Vocabularies of 262,144 tokens with their merges take a fifth of this; values in memory take
+eight times their bytes at most, whatever the size of the file."""
 _ARRAY_DEPTH = 4
 _LEAST_ALIGNMENT = 8
 
@@ -129,17 +132,23 @@ class _Cursor:
     def __init__(self, data: mmap.mmap | bytes, endian: str = "<") -> None:
         self.data = data
         self.at = 0
+        self.end = min(len(data), MAX_HEADER_BYTES)
         self.endian = endian
 
     @property
     def left(self) -> int:
-        return len(self.data) - self.at
+        return self.end - self.at
 
     def need(self, count: int, where: str) -> None:
         if count > self.left:
-            raise _Bad(
-                "GGUF-TRUNCATED", where, f"needs {count:,} bytes, {self.left:,} remain", self.at
-            )
+            raise self.lacking(count, where)
+
+    def lacking(self, count: int, where: str) -> _Bad:
+        left = len(self.data) - self.at
+        if count > left:
+            return _Bad("GGUF-TRUNCATED", where, f"needs {count:,} bytes, {left:,} remain", self.at)
+        message = f"the header does not end within {MAX_HEADER_BYTES:,} bytes"
+        return _Bad("GGUF-HEADER-SIZE", where, message, self.at)
 
     def scalar(self, code: str, where: str) -> Any:
         size = struct.calcsize(code)
@@ -210,15 +219,16 @@ def _metadata(cursor: _Cursor, header: Header, count: int) -> None:
             raise _Bad("GGUF-DUPLICATE-KEY", key, "occurs twice", start)
         header.metadata[key] = value
         header.checked += 1
-    alignment = header.metadata.get("general.alignment", 32)
-    if (
-        not isinstance(alignment, int)
-        or alignment < _LEAST_ALIGNMENT
-        or alignment & (alignment - 1)
-    ):
-        where = "general.alignment"
-        raise _Bad("GGUF-ALIGNMENT", where, f"{alignment!r} is no power of two of 8 or more", 0)
-    header.alignment = alignment
+    header.alignment = _alignment(header)
+
+
+def _alignment(header: Header) -> int:
+    where = "general.alignment"
+    found = header.metadata.get(where, 32)
+    if isinstance(found, int) and found >= _LEAST_ALIGNMENT and not found & (found - 1):
+        return found
+    message = f"{str(found)[:40]} is no power of two of {_LEAST_ALIGNMENT} or more"
+    raise _Bad("GGUF-ALIGNMENT", where, message, header.key_offsets[where])
 
 
 def _value(cursor: _Cursor, kind: int, key: str, depth: int) -> Any:
@@ -244,9 +254,7 @@ def _array(cursor: _Cursor, key: str, depth: int) -> Sequence[Any]:
         return values
     if kind not in (_STRING, _ARRAY):
         raise _Bad("GGUF-VALUE-TYPE", key, f"{kind} is no value type", start)
-    least = 8 if kind == _STRING else 12
-    if count * least > cursor.left:
-        raise _Bad("GGUF-TRUNCATED", key, f"{count:,} elements do not fit the file", start)
+    cursor.need(count * (8 if kind == _STRING else 12), key)
     if kind == _STRING:
         return _strings(cursor, key, count)
     return tuple(_array(cursor, key, depth + 1) for _ in range(count))
@@ -254,12 +262,13 @@ def _array(cursor: _Cursor, key: str, depth: int) -> Sequence[Any]:
 
 def _strings(cursor: _Cursor, key: str, count: int) -> tuple[str, ...]:
     """The hot loop: 49,152 tokens and as many merges."""
-    data, at, end = cursor.data, cursor.at, len(cursor.data)
+    data, at, end = cursor.data, cursor.at, cursor.end
     unpack = struct.Struct("<Q").unpack_from
     values = []
     for _ in range(count):
         if at + 8 > end or (length := unpack(data, at)[0]) > end - at - 8:
-            raise _Bad("GGUF-TRUNCATED", key, "a text reaches beyond the end of the file", at)
+            cursor.at = at
+            raise cursor.lacking(length + 8 if at + 8 <= end else 8, key)
         at += 8 + length
         values.append(data[at - length : at].decode("utf-8", "surrogateescape"))
     cursor.at = at

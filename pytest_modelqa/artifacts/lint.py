@@ -84,7 +84,8 @@ def _vocabulary(facts: _Facts, meta: Mapping[str, Any], shapes: Mapping[str, Sha
         facts.same("CONFIG-VOCAB", "token_embd.weight", rows, len(tokens), "the token list")
     for key in ("tokenizer.ggml.scores", "tokenizer.ggml.token_type"):
         if key in meta:
-            facts.same("CONFIG-VOCAB", key, len(meta[key]), len(tokens), "the token list")
+            found = len(meta[key]) if isinstance(meta[key], tuple) else type(meta[key]).__name__
+            facts.same("CONFIG-VOCAB", key, found, len(tokens), "the token list")
     for key, value in meta.items():
         if key.startswith("tokenizer.ggml.") and key.endswith("_token_id"):
             inside = isinstance(value, int) and 0 <= value < len(tokens)

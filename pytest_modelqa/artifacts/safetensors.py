@@ -16,6 +16,8 @@ from pytest_modelqa.core.answer import Finding
 
 MAX_HEADER_BYTES = 100_000_000
 _LENGTH_BYTES = 8
+_MAX_DIMS = 32
+_MAX_NUMBER = 1 << 63
 INDEX = "model.safetensors.index.json"
 SINGLE = "model.safetensors"
 
@@ -76,6 +78,9 @@ def shards(folder: Path, header: Header) -> list[Path]:
 
 
 def _weight_map(folder: Path, header: Header) -> dict[str, str]:
+    if (size := (folder / INDEX).stat().st_size) > MAX_HEADER_BYTES:
+        _add(header, "ST-INDEX", INDEX, f"{size:,} bytes, at most {MAX_HEADER_BYTES:,} are read")
+        return {}
     try:
         found = json.loads((folder / INDEX).read_text(encoding="utf-8"))["weight_map"]
         if isinstance(found, dict) and all(isinstance(v, str) for v in found.values()):
@@ -127,7 +132,7 @@ def _entries(text: bytes, file: Path, header: Header) -> dict[str, Any]:
         return found
 
     try:
-        entries = json.loads(text, object_pairs_hook=unique)
+        entries = json.loads(text.decode(), object_pairs_hook=unique)
     except (ValueError, RecursionError) as error:
         _add(header, "ST-JSON", file.name, f"the header is no JSON: {error}", 8)
         return {}
@@ -136,7 +141,9 @@ def _entries(text: bytes, file: Path, header: Header) -> dict[str, Any]:
     if not isinstance(entries, dict):
         _add(header, "ST-JSON", file.name, "the header is no JSON object", 8)
         return {}
-    entries.pop("__metadata__", None)
+    notes = entries.pop("__metadata__", {})
+    if not isinstance(notes, dict) or not all(isinstance(v, str) for v in notes.values()):
+        _add(header, "ST-ENTRY", "__metadata__", "does not map names to texts", 8)
     return entries
 
 
@@ -165,7 +172,8 @@ def _place(header: Header, file: Path, entries: dict[str, Any], base: int, size:
 def _tensor(header: Header, file: Path, name: str, entry: Any, base: int) -> Tensor | None:
     try:
         dtype, shape, (begin, end) = entry["dtype"], tuple(entry["shape"]), entry["data_offsets"]
-        sound = all(isinstance(n, int) and n >= 0 for n in (*shape, begin, end))
+        sound = isinstance(dtype, str) and len(shape) <= _MAX_DIMS
+        sound = sound and all(map(_is_size, (*shape, begin, end)))
     except (TypeError, KeyError, ValueError):
         sound = False
     if not sound:
@@ -186,6 +194,11 @@ def _tensor(header: Header, file: Path, name: str, entry: Any, base: int) -> Ten
     return Tensor(
         name=name, shape=shape, type=dtype, file=file, offset=base + begin, bytes=end - begin
     )
+
+
+def _is_size(value: object) -> bool:
+    """Bounded, so that products and messages stay short whatever the header says."""
+    return type(value) is int and 0 <= value < _MAX_NUMBER
 
 
 def _add(header: Header, code: str, where: str, message: str, offset: int = -1) -> None:
