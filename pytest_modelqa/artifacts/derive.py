@@ -29,6 +29,16 @@ _TOP = {
     "output_norm.weight": "model.norm.weight",
     "output.weight": "lm_head.weight",
 }
+_REQUIRED = (
+    "llama.block_count",
+    "llama.embedding_length",
+    "llama.feed_forward_length",
+    "llama.context_length",
+    "llama.attention.head_count",
+    "llama.attention.layer_norm_rms_epsilon",
+    "tokenizer.ggml.tokens",
+    "tokenizer.ggml.merges",
+)
 _BLOCK = re.compile(r"^blk\.(\d+)\.(\w+)\.(weight|bias)$")
 
 Array = NDArray[np.float32]
@@ -42,6 +52,8 @@ def derive(source: Path, folder: Path) -> None:
         raise Refused(f"{first.code} {first.where}: {first.message}", where=str(source))
     if (architecture := header.metadata.get("general.architecture")) != "llama":
         raise Refused(f"architecture {architecture!r} is not derived yet; llama is")
+    if gap := next((k for k in _REQUIRED if not header.metadata.get(k)), None):
+        raise Refused(f"the file's metadata has no {gap}")
     config = _config(header)
     for name, content in (
         ("config.json", config),

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import mmap
 import struct
+import sys
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -23,8 +25,8 @@ MAX_NAME_BYTES = 64
 MAX_KEY_BYTES = 65_535
 MAX_DIMS = 4
 MAX_HEADER_BYTES = 64 << 20
-"""Vocabularies of 262,144 tokens with their merges take a fifth of this; values in memory take
-eight times their bytes at most, whatever the size of the file."""
+"""Vocabularies of 262,144 tokens with their merges take a fifth of this; texts in memory take
+eight times their bytes at most, numbers in arrays no more than in the file."""
 _ARRAY_DEPTH = 4
 _LEAST_ALIGNMENT = 8
 
@@ -80,7 +82,7 @@ _SCALARS = {
     4: "I",
     5: "i",
     6: "f",
-    7: "?",
+    7: "B",  # bool
     10: "Q",
     11: "q",
     12: "d",
@@ -129,11 +131,10 @@ class _Bad(Exception):
 class _Cursor:
     """Reads forward; refuses to read what is not there."""
 
-    def __init__(self, data: mmap.mmap | bytes, endian: str = "<") -> None:
+    def __init__(self, data: mmap.mmap | bytes) -> None:
         self.data = data
         self.at = 0
         self.end = min(len(data), MAX_HEADER_BYTES)
-        self.endian = endian
 
     @property
     def left(self) -> int:
@@ -151,9 +152,9 @@ class _Cursor:
         return _Bad("GGUF-HEADER-SIZE", where, message, self.at)
 
     def scalar(self, code: str, where: str) -> Any:
-        size = struct.calcsize(code)
+        size = struct.calcsize(f"<{code}")
         self.need(size, where)
-        (value,) = struct.unpack_from(self.endian + code, self.data, self.at)
+        (value,) = struct.unpack_from(f"<{code}", self.data, self.at)
         self.at += size
         return value
 
@@ -247,17 +248,25 @@ def _array(cursor: _Cursor, key: str, depth: int) -> Sequence[Any]:
         raise _Bad("GGUF-ARRAY-DEPTH", key, f"arrays nested deeper than {_ARRAY_DEPTH}", start)
     kind, count = cursor.scalar("I", key), cursor.scalar("Q", key)
     if kind in _SCALARS:
-        code = _SCALARS[kind]
-        cursor.need(count * struct.calcsize(code), key)
-        values = struct.unpack_from(f"{cursor.endian}{count}{code}", cursor.data, cursor.at)
-        cursor.at += count * struct.calcsize(code)
-        return values
+        return _numbers(cursor, key, _SCALARS[kind], count)
     if kind not in (_STRING, _ARRAY):
         raise _Bad("GGUF-VALUE-TYPE", key, f"{kind} is no value type", start)
     cursor.need(count * (8 if kind == _STRING else 12), key)
     if kind == _STRING:
         return _strings(cursor, key, count)
     return tuple(_array(cursor, key, depth + 1) for _ in range(count))
+
+
+def _numbers(cursor: _Cursor, key: str, code: str, count: int) -> array[Any]:
+    """Packed as in the file: a tuple of a hostile file's bytes takes forty times as much."""
+    values = array(code)
+    size = count * values.itemsize
+    cursor.need(size, key)
+    values.frombytes(cursor.data[cursor.at : cursor.at + size])
+    if sys.byteorder == "big":
+        values.byteswap()
+    cursor.at += size
+    return values
 
 
 def _strings(cursor: _Cursor, key: str, count: int) -> tuple[str, ...]:

@@ -25,8 +25,13 @@ def sha256_of(path: Path, cache: Path) -> str:
     """
     if path.is_file():
         return _file(path, cache)
-    names = sorted(p for p in path.rglob("*") if p.is_file() and not p.name.startswith("."))
-    return digest(canonical([[p.relative_to(path).as_posix(), _file(p, cache)] for p in names]))
+    return digest(canonical([[name, _file(path / name, cache)] for name in file_names(path)]))
+
+
+def file_names(folder: Path) -> list[str]:
+    """The files of a folder that are part of a model, relative and sorted: all but hidden ones."""
+    files = sorted(p for p in folder.rglob("*") if p.is_file() and not p.name.startswith("."))
+    return [p.relative_to(folder).as_posix() for p in files]
 
 
 def size_of(path: Path) -> int:

@@ -5,6 +5,7 @@ Header findings make a file `unsafe`: no native loader sees it. The rest is the 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,17 +19,39 @@ _EMBEDDINGS = ("token_embd.weight", "model.embed_tokens.weight")
 _OUTLIER = 100.0
 """A row this many times the median row is a defect; SmolLM2's largest is 2.9 times its median."""
 
+_MAX_FINDINGS = 100
+_MAX_TEXT = 300
+
 
 def inspect(path: Path, form: str) -> Inspection:
-    """Inspect an artifact of format gguf or safetensors; bad files give findings, no exception."""
+    """Inspect an artifact of format gguf or safetensors; bad files give findings, no exception.
+
+    Names in a file are its author's: they come out short, on one line, and printable. Beyond 100
+    findings the rest is counted in a last one, of code MORE.
+    """
     try:
         if form == "gguf":
-            return _gguf(path)
+            return _bounded(_gguf(path))
         if form == "safetensors":
-            return _safetensors(path)
+            return _bounded(_safetensors(path))
     except OSError as error:
         return _failed(form, Finding(code="IO", where=path.name, message=str(error)))
     return _failed(form, Finding(code="FORMAT", where=path.name, message=f"no reader for {form}"))
+
+
+def _bounded(seen: Inspection) -> Inspection:
+    findings = [
+        replace(f, where=_printable(f.where), message=_printable(f.message))
+        for f in seen.findings[:_MAX_FINDINGS]
+    ]
+    if more := len(seen.findings) - len(findings):
+        findings.append(_finding("MORE", "file", f"{more:,} more findings of this file", -1))
+    return replace(seen, architecture=_printable(seen.architecture), findings=tuple(findings))
+
+
+def _printable(text: str) -> str:
+    short = text if len(text) <= _MAX_TEXT else f"{text[:_MAX_TEXT]}..."
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in short)
 
 
 def _gguf(path: Path) -> Inspection:

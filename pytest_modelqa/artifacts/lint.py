@@ -19,8 +19,9 @@ from pytest_modelqa.core.answer import Finding
 LLAMA_LIKE = frozenset({"llama", "mistral", "qwen2", "qwen3", "gemma", "gemma2"})
 """Families whose every layer has separate Q, K, V, O and gate, up, down projections."""
 
-_BLOCK = re.compile(r"^blk\.(\d+)\.(.+)$")
-_LAYER = re.compile(r"^(?:model\.)?layers\.(\d+)\.(.+)$")
+_BLOCK = re.compile(r"^blk\.(\d{1,6})\.(.+)$")
+_LAYER = re.compile(r"^(?:model\.)?layers\.(\d{1,6})\.(.+)$")
+_REQUIRED = ("embedding_length", "feed_forward_length", "attention.head_count")
 
 Shape = tuple[int, ...]
 
@@ -52,6 +53,8 @@ def lint_gguf(header: gguf.Header) -> tuple[int, list[Finding]]:
     shapes = {t.name: t.shape for t in header.tensors}
     _blocks(facts, shapes, meta.get(f"{architecture}.block_count"), f"{architecture}.block_count")
     _vocabulary(facts, meta, shapes)
+    if architecture in LLAMA_LIKE:
+        _required(facts, meta, str(architecture))
     for name, expected, source in _gguf_shapes(str(architecture), meta, shapes):
         if name in shapes:
             facts.same("TENSOR-SHAPE", name, shapes[name], expected, source)
@@ -75,6 +78,16 @@ def _blocks(facts: _Facts, shapes: Mapping[str, Shape], count: Any, source: str)
         )
 
 
+def _required(facts: _Facts, meta: Mapping[str, Any], architecture: str) -> None:
+    """Without these no shape can be expected, and the comparison would pass by silence."""
+    for key in (f"{architecture}.{k}" for k in _REQUIRED):
+        value = meta.get(key)
+        per_layer = isinstance(value, Sequence) and not isinstance(value, str)
+        sound = per_layer or (isinstance(value, int) and value > 0)
+        found = "a size" if sound else repr(value)
+        facts.same("GGUF-KEY", key, found, "a size", f"architecture {architecture}")
+
+
 def _vocabulary(facts: _Facts, meta: Mapping[str, Any], shapes: Mapping[str, Shape]) -> None:
     tokens = meta.get("tokenizer.ggml.tokens")
     if not isinstance(tokens, tuple):
@@ -84,7 +97,8 @@ def _vocabulary(facts: _Facts, meta: Mapping[str, Any], shapes: Mapping[str, Sha
         facts.same("CONFIG-VOCAB", "token_embd.weight", rows, len(tokens), "the token list")
     for key in ("tokenizer.ggml.scores", "tokenizer.ggml.token_type"):
         if key in meta:
-            found = len(meta[key]) if isinstance(meta[key], tuple) else type(meta[key]).__name__
+            given = meta[key]
+            found = len(given) if isinstance(given, Sequence) else type(given).__name__
             facts.same("CONFIG-VOCAB", key, found, len(tokens), "the token list")
     for key, value in meta.items():
         if key.startswith("tokenizer.ggml.") and key.endswith("_token_id"):
@@ -105,16 +119,37 @@ def _gguf_shapes(
     width, blocks = number("embedding_length"), number("block_count")
     if width is None or blocks is None:
         return
-    source = f"{architecture}.embedding_length"
-    if "token_embd.weight" in shapes:
-        yield "token_embd.weight", (width, shapes["token_embd.weight"][-1]), source
+    yield from _gguf_embeddings(architecture, width, shapes)
     if architecture not in LLAMA_LIKE:
         return
-    yield "output_norm.weight", (width,), source
+    yield "output_norm.weight", (width,), f"{architecture}.embedding_length"
     expected = _layer_shapes(width, [number(k) for k in _GGUF_SIZES])
-    for block in range(min(blocks, gguf.MAX_TENSORS)):
+    if number("expert_count"):
+        expected = _without_feed_forward(expected)
+    for block in range(_bounded(blocks, shapes)):
         for name, shape in expected.items():
             yield f"blk.{block}.{name}.weight", shape, f"{architecture}.*"
+
+
+def _gguf_embeddings(
+    architecture: str, width: int, shapes: Mapping[str, Shape]
+) -> Iterator[tuple[str, Shape, str]]:
+    if "token_embd.weight" in shapes:
+        expected = (width, shapes["token_embd.weight"][-1])
+        yield "token_embd.weight", expected, f"{architecture}.embedding_length"
+        if "output.weight" in shapes:
+            yield "output.weight", expected, "token_embd.weight"
+
+
+def _without_feed_forward(shapes: Mapping[str, Shape]) -> dict[str, Shape]:
+    """A mixture of experts stores other projections there, under other names."""
+    own = ("ffn_gate", "ffn_up", "ffn_down")
+    return {name: shape for name, shape in shapes.items() if name not in own}
+
+
+def _bounded(layers: int, shapes: Mapping[str, Shape]) -> int:
+    """One layer more than tensors can fill says all that four thousand million would."""
+    return min(layers, len(shapes) + 1)
 
 
 def _projections(width: int, inner: int, queries: int, keys: int) -> dict[str, Shape]:
@@ -184,8 +219,14 @@ def _hf_shapes(
     yield "model.norm.weight", (width,)
     if not config.get("tie_word_embeddings", True):
         yield "lm_head.weight", (vocabulary, width)
-    expected = _layer_shapes(width, [number(k) for k in _SIZES])
-    for layer in range(min(layers, gguf.MAX_TENSORS)):
+    if "quantization_config" not in config:  # packed projections have shapes of their own
+        yield from _hf_layers(
+            _layer_shapes(width, [number(k) for k in _SIZES]), _bounded(layers, shapes)
+        )
+
+
+def _hf_layers(expected: Mapping[str, Shape], layers: int) -> Iterator[tuple[str, Shape]]:
+    for layer in range(layers):
         for ours, shape in expected.items():
             yield f"model.layers.{layer}.{LAYER_NAMES[ours]}.weight", tuple(reversed(shape))
 

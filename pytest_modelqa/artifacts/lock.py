@@ -47,8 +47,13 @@ class Lock:
     entries: tuple[Entry, ...]
 
     def of_source(self, source: str) -> Entry | None:
-        """The entry that pins a source."""
-        return next((e for e in self.entries if e.source == source), None)
+        """The entry that pins a source. An entry's `file:` path counts from the lock's folder."""
+        return next((e for e in self.entries if self._absolute(e.source) == source), None)
+
+    def _absolute(self, source: str) -> str:
+        if not source.startswith("file:"):
+            return source
+        return f"file:{(self.path.parent / source.removeprefix('file:')).resolve()}"
 
 
 def find_lock(folder: Path) -> Path:
@@ -63,17 +68,28 @@ def find_lock(folder: Path) -> Path:
 def load_lock(path: Path) -> Lock:
     """Read a lockfile. Raises UsageError with the file, the entry, and what was expected."""
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_unique)
     except (OSError, ValueError, RecursionError) as error:
         raise _wrong(path, f"cannot be read: {error}") from error
     if not isinstance(data, dict) or set(data) != {"version", "models"} or data["version"] != 1:
         raise _wrong(path, 'is not {"version": 1, "models": [...]}')
+    if not isinstance(data["models"], list):
+        raise _wrong(path, "models: not a list")
     entries = tuple(_entry(path, i, e) for i, e in enumerate(data["models"]))
     for key in ("id", "source"):
         values = [getattr(e, key) for e in entries]
         if twice := next((v for v in values if values.count(v) > 1), None):
             raise _wrong(path, f"{key} {twice!r} occurs twice")
     return Lock(path=path, entries=entries)
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise ValueError(f"{key!r} occurs twice in one object")
+        found[key] = value
+    return found
 
 
 def _entry(path: Path, number: int, data: Any) -> Entry:
@@ -99,6 +115,7 @@ def _file(path: Path, where: str, data: Any) -> LockedFile:
         or not parts
         or name.startswith("/")
         or "\\" in name
+        or "\0" in name
         or ".." in parts
     ):
         raise _wrong(path, f"{where}.path: {name!r} leaves its folder")

@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 from pytest_modelqa.artifacts.folders import publish
-from pytest_modelqa.artifacts.hashing import cache_root, sha256_of, size_of
+from pytest_modelqa.artifacts.hashing import cache_root, file_names, sha256_of, size_of
 from pytest_modelqa.artifacts.hub import fetch
 from pytest_modelqa.artifacts.lock import Entry, Lock, find_lock, load_lock
 from pytest_modelqa.core.errors import Refused, Unavailable, UsageError
@@ -33,6 +33,12 @@ def provision(
     UsageError (the source or the lockfile cannot be understood).
     """
     cache = cache or cache_root()
+    if not spec.source:
+        raise Unavailable(
+            f"the playbook gives no source for {spec.key}",
+            where=spec.key,
+            remedy="add one: model.artifacts[].source",
+        )
     scheme, _, rest = spec.source.partition(":")
     if scheme == "derive":
         return _derived(spec, siblings, rest, folder, cache)
@@ -110,6 +116,14 @@ def _verified(
 
 
 def _compare_files(spec: ArtifactSpec, path: Path, entry: Entry, lock: Lock, cache: Path) -> None:
+    """Every file here has its pin and the other way round, or the folder would not be known."""
+    listed = {f.path for f in entry.files}
+    if unlisted := next((n for n in file_names(path) if n not in listed), None):
+        raise Refused(
+            f"{unlisted} is not listed in {lock.path.name}",
+            where=spec.key,
+            remedy="remove it, or add it with its sha256 to the lockfile's entry",
+        )
     for file in entry.files:
         here = path / file.path
         found = sha256_of(here, cache) if here.is_file() else "missing"

@@ -22,8 +22,8 @@ INDEX = "model.safetensors.index.json"
 SINGLE = "model.safetensors"
 
 DTYPES = {
-    "BOOL": 1, "U8": 1, "I8": 1, "F8_E4M3": 1, "F8_E5M2": 1, "I16": 2, "U16": 2, "F16": 2,
-    "BF16": 2, "I32": 4, "U32": 4, "F32": 4, "I64": 8, "U64": 8, "F64": 8,
+    "BOOL": 1, "U8": 1, "I8": 1, "F8_E4M3": 1, "F8_E5M2": 1, "F8_E8M0": 1, "I16": 2, "U16": 2,
+    "F16": 2, "BF16": 2, "I32": 4, "U32": 4, "F32": 4, "I64": 8, "U64": 8, "F64": 8, "C64": 8,
 }  # fmt: skip
 """Bytes a weight."""
 
@@ -50,20 +50,26 @@ class Header:
 
 
 def read_folder(folder: Path) -> Header:
-    """Read `model.safetensors`, or every shard that the index names. Raises OSError alone."""
+    """Read `model.safetensors`, or every shard that the index names. Raises OSError alone.
+
+    Where both are here the single file is read: it is the one that transformers opens.
+    """
     header = Header()
     for file in shards(folder, header):
         _append(header, file)
-    if (folder / INDEX).is_file():
+    if _is_sharded(folder):
         _compare_with_index(folder, header)
     return header
 
 
 def shards(folder: Path, header: Header) -> list[Path]:
     """The files that hold the tensors; what is wrong with the index becomes a finding."""
-    if (folder / SINGLE).is_file() and not (folder / INDEX).is_file():
+    if folder.is_file():
+        _add(header, "ST-MISSING", folder.name, f"is a file; a folder with {SINGLE} is needed")
+        return []
+    if (folder / SINGLE).is_file():
         return [folder / SINGLE]
-    if not (folder / INDEX).is_file():
+    if not _is_sharded(folder):
         _add(header, "ST-MISSING", SINGLE, f"neither {SINGLE} nor {INDEX} is here")
         return []
     files = []
@@ -75,6 +81,10 @@ def shards(folder: Path, header: Header) -> list[Path]:
         else:
             files.append(folder / name)
     return files
+
+
+def _is_sharded(folder: Path) -> bool:
+    return (folder / INDEX).is_file() and not (folder / SINGLE).is_file()
 
 
 def _weight_map(folder: Path, header: Header) -> dict[str, str]:

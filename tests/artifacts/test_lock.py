@@ -64,6 +64,7 @@ BROKEN = {
     "absolute path": changed("models", 0, "files", 0, "path", value="/etc/passwd"),
     "path upwards": changed("models", 0, "files", 0, "path", value="a/../../b"),
     "backslash": changed("models", 0, "files", 0, "path", value="..\\b"),
+    "nul in a path": changed("models", 0, "files", 0, "path", value="a\0b"),
     "empty path": changed("models", 0, "files", 0, "path", value=""),
     "a list": [],
 }
@@ -81,6 +82,13 @@ def test_a_second_entry_of_the_same_name_is_refused(key: str, tmp_path: Path) ->
     other = ENTRY | {"id": "two", "source": "file:two.gguf"} | {key: ENTRY[key]}
     with pytest.raises(UsageError, match=f"{key} .* occurs twice"):
         load_lock(saved(tmp_path, {"version": 1, "models": [ENTRY, other]}))
+
+
+def test_a_key_that_occurs_twice_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "models.lock.json"
+    path.write_text('{"version": 1, "version": 1, "models": []}')
+    with pytest.raises(UsageError, match="'version' occurs twice"):
+        load_lock(path)
 
 
 def test_text_that_is_no_json_is_refused(tmp_path: Path) -> None:

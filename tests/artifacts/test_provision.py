@@ -96,6 +96,25 @@ def test_another_file_under_a_pinned_name_is_refused(tmp_path: Path) -> None:
         got(gguf(SMOLLM2), tmp_path)
 
 
+def test_a_file_that_the_lockfile_does_not_list_is_refused(tmp_path: Path) -> None:
+    """A folder is known when every file is: a tokenizer slipped in changes every answer."""
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (folder / "model.safetensors").write_bytes(b"weights")
+    digest = hashlib.sha256(b"weights").hexdigest()
+    file = {"path": "model.safetensors", "sha256": digest, "bytes": 7}
+    entry = {"id": "x", "tier": "full", "source": "file:model", "revision": "", "licence": "MIT"}
+    lock = {"version": 1, "models": [entry | {"files": [file]}]}
+    (tmp_path / "models.lock.json").write_text(json.dumps(lock))
+    spec = ArtifactSpec(
+        model="m", format="safetensors", quantization="f32", source=f"file:{folder}"
+    )
+    assert got(spec, tmp_path).pinned
+    (folder / "tokenizer.json").write_text("{}")
+    with pytest.raises(Refused, match=r"tokenizer\.json is not listed in models\.lock\.json"):
+        got(spec, tmp_path)
+
+
 def test_a_changed_file_is_measured_again_and_an_unchanged_one_is_not(tmp_path: Path) -> None:
     file, cache = tmp_path / "m", tmp_path / "cache"
     file.write_bytes(b"one")
