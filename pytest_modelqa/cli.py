@@ -6,17 +6,20 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import typer
 
 from pytest_modelqa.checks.oracles import oracle_table
 from pytest_modelqa.core.errors import ExitCode, ModelQAError, OutputError, UsageError
+from pytest_modelqa.core.verdict import Outcome
 from pytest_modelqa.decision import score
-from pytest_modelqa.plan import Plan, absence, estimate, make
+from pytest_modelqa.plan import Plan, absence, estimate, example_case, make
 from pytest_modelqa.playbook.export import json_schema
 from pytest_modelqa.playbook.init import starter
 from pytest_modelqa.playbook.load import load
+from pytest_modelqa.qualify import ask_alone
 from pytest_modelqa.reports.files import write_text
 from pytest_modelqa.reports.json_report import to_json
 from pytest_modelqa.reports.junit import junit_xml
@@ -111,6 +114,25 @@ def init(
         raise UsageError("exists already", where=str(output), remedy="choose another name")
     write_text(output, text)
     typer.echo(f"{output}: written; next: modelqa validate {output}", err=True)
+
+
+@app.command()
+def replay(
+    playbook: Annotated[Path, typer.Argument(metavar="PLAYBOOK", show_default=False)],
+    cell: Annotated[str, typer.Argument(metavar="CELL", help="such as gguf-q4_1-cpu-chat")],
+    example: Annotated[str, typer.Option(help="the example as JSON, from a report's remedy")],
+) -> int:
+    """Ask one generated example again, one sequence at a time; exits with 1 when it fails."""
+    made = make(load(playbook, oracle_table()))
+    case = example_case(made, cell, example)
+    with TemporaryDirectory() as folder:
+        result, text = ask_alone(made, case, Path(folder))
+    typer.echo(f"answer:  {text!r}")
+    typer.echo(f"verdict: {result.verdict.outcome}: {result.verdict.reason}")
+    if result.verdict.remedy:
+        typer.echo(f"try:     {result.verdict.remedy}")
+    passed = result.verdict.outcome is Outcome.CORROBORATED
+    return ExitCode.OK if passed else ExitCode.FAILED
 
 
 @app.command()

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import shlex
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import product
+from pathlib import Path
 
+from pytest_modelqa.checks.batching import Batching
+from pytest_modelqa.checks.families import Generated, generated
 from pytest_modelqa.checks.gateways import GATEWAYS
 from pytest_modelqa.checks.scenario import Announced, Scenario
 from pytest_modelqa.core.check import Case, Check, Severity
+from pytest_modelqa.core.errors import UsageError
 from pytest_modelqa.core.ids import derived_seed
 from pytest_modelqa.core.model import FLOATS, ArtifactSpec, Cell
 from pytest_modelqa.core.request import Generate, Request
 from pytest_modelqa.core.result import PlannedCase
 from pytest_modelqa.core.verdict import Verdict, unavailable
 from pytest_modelqa.engines import DEFAULT_ENGINE
-from pytest_modelqa.playbook.values import Playbook
+from pytest_modelqa.playbook.values import Block, Playbook
+
+GENERATED = "scenarios_generated"
 
 _CHARACTERS_PER_TOKEN = 4
 """English text under BPE vocabularies of 32k-256k ids: the usual rule of thumb, for estimates."""
@@ -44,7 +51,9 @@ class Estimate:
 def make(playbook: Playbook) -> Plan:
     """Multiply the matrix and put every check on every cell."""
     cells = tuple(_cells(playbook))
-    cases = [case for cell in cells for case in _cases(playbook, cell)]
+    blocks = (b for b in playbook.blocks if b.name == GENERATED)
+    drawn = [check for block in blocks for check in families(playbook, block)]
+    cases = [case for cell in cells for case in _cases(playbook, cell, drawn)]
     cases += _announced(playbook)
     return Plan(playbook=playbook, cells=cells, cases=tuple(cases))
 
@@ -61,9 +70,17 @@ def _cells(playbook: Playbook) -> Iterator[Cell]:
                 yield Cell(artifact=spec, backend=backend, modality=modality, engine=engine)
 
 
-def _cases(playbook: Playbook, cell: Cell) -> Iterator[Case]:
+def _cases(playbook: Playbook, cell: Cell, drawn: Sequence[Generated]) -> Iterator[Case]:
     for gateway in GATEWAYS:
         yield _case(playbook, gateway(), cell, Severity.P0, playbook.tier, is_gateway=True)
+    questions = [*_scenarios(playbook, cell), *_generated(playbook, cell, drawn)]
+    yield from questions
+    if batched := tuple(case.check for case in questions if case.mode == "fast"):
+        case = _case(playbook, Batching(of=batched), cell, Severity.P1, playbook.tier)
+        yield replace(case, mode="fast")
+
+
+def _scenarios(playbook: Playbook, cell: Cell) -> Iterator[Case]:
     for spec in playbook.scenarios:
         if spec.modalities and cell.modality not in spec.modalities:
             continue
@@ -79,11 +96,35 @@ def _cases(playbook: Playbook, cell: Cell) -> Iterator[Case]:
             allow_garbage=spec.allow_garbage,
             seed=derived_seed(playbook.seed, f"{cell.id}::{spec.name}"),
         )
-        yield _case(playbook, check, cell, Severity.P2, spec.tier or playbook.tier)
+        case = _case(playbook, check, cell, Severity.P2, spec.tier or playbook.tier)
+        yield replace(case, mode=spec.mode)
+
+
+def families(playbook: Playbook, block: Block) -> tuple[Generated, ...]:
+    """The checks of a block of generated scenarios: the same for every cell."""
+    return generated(
+        block.parameters, seed=playbook.seed, n_ctx=playbook.limits.n_ctx, replay="modelqa replay"
+    )
+
+
+def shown(path: Path) -> str:
+    """Relative to where this runs, so that suggested commands work; else the name alone."""
+    here = Path.cwd()
+    return path.relative_to(here).as_posix() if path.is_relative_to(here) else path.name
+
+
+def _generated(playbook: Playbook, cell: Cell, drawn: Sequence[Generated]) -> Iterator[Case]:
+    command = f"modelqa replay {shlex.quote(shown(playbook.path))} {cell.id}"
+    for family in drawn:
+        check = replace(family, replay=command)
+        case = _case(playbook, check, cell, Severity.P2, playbook.tier)
+        yield replace(case, mode=check.mode, examples=check.count)
 
 
 def _announced(playbook: Playbook) -> Iterator[Case]:
     for block in playbook.blocks:
+        if block.name == GENERATED:
+            continue
         for gate in block.gates or (f"F-{block.name.upper().replace('_', '-')}",):
             name = f"{block.name}[{gate}]" if block.gates else block.name
             check = Announced(name=name, gate=gate, category=block.category)
@@ -105,6 +146,20 @@ def _case(
         severity=playbook.severities.get(check.gate, severity),
         tier=tier,
         is_gateway=is_gateway,
+    )
+
+
+def example_case(plan: Plan, cell_id: str, example: str) -> Case:
+    """One generated example, given as JSON, as an exact case of its own. Raises UsageError."""
+    family = Generated.of_example(example, max_tokens=1, n_ctx=plan.playbook.limits.n_ctx).family
+    for case in plan.cases:
+        check = case.check
+        if case.scope == cell_id and isinstance(check, Generated) and check.family == family:
+            return replace(case, check=check.scenario(example), mode="exact", examples=0)
+    raise UsageError(
+        f"no case of the family {family!r} in the cell {cell_id!r}",
+        where=shown(plan.playbook.path),
+        remedy=f"one of: {', '.join(c.id for c in plan.cells)}; see `modelqa plan`",
     )
 
 
@@ -155,6 +210,7 @@ def planned(case: Case) -> PlannedCase:
         severity=case.severity.value,
         tier=case.tier,
         is_gateway=case.is_gateway,
+        mode=case.mode,
     )
 
 

@@ -3,44 +3,49 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from pytest_modelqa.artifacts.provision import provision
 from pytest_modelqa.core.answer import Failure, Generation
-from pytest_modelqa.core.check import Case, Severity
+from pytest_modelqa.core.check import Adaptive, Case
 from pytest_modelqa.core.errors import Refused, Unavailable
-from pytest_modelqa.core.ids import content_key
-from pytest_modelqa.core.model import Artifact, ArtifactSpec, Cell
-from pytest_modelqa.core.request import Inspect, Request
+from pytest_modelqa.core.model import Artifact, ArtifactSpec, Cell, Mode
+from pytest_modelqa.core.request import Request
 from pytest_modelqa.core.result import ArtifactInfo, CaseResult, RunInfo
 from pytest_modelqa.core.verdict import Verdict, unavailable, verdict_of_failure
 from pytest_modelqa.core.wire import encode
-from pytest_modelqa.plan import Plan, absence, planned
-from pytest_modelqa.playbook.values import FailurePolicy
-from pytest_modelqa.runtime.machine import address_space, machine, threads_per_worker, versions
-from pytest_modelqa.runtime.pool import Answered, Pool
+from pytest_modelqa.plan import Plan, absence, planned, shown
+from pytest_modelqa.runtime.answers import Answers, Progress, Recorded, Source, now
+from pytest_modelqa.runtime.earlier import Earlier
+from pytest_modelqa.runtime.machine import (
+    address_space,
+    cache_bytes,
+    machine,
+    threads_per_worker,
+    versions,
+)
+from pytest_modelqa.runtime.pool import Pool
 from pytest_modelqa.runtime.protocol import WorkerConfig
-from pytest_modelqa.runtime.store import Store
+from pytest_modelqa.runtime.stopping import Stopping
+from pytest_modelqa.runtime.store import Store, read
 
-Progress = Callable[[str, int, int, float], None]
-"""Called per answer with the cell's id, answers so far, answers in the batch, tokens/s so far."""
+_MOST_ROUNDS = 1000
+"""A check that still asks after so many rounds will not end by itself."""
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Recorded:
-    key: str
-    answered: Answered
+_DTYPES = {"bf16": "bfloat16"}
+"""What an artifact is computed in, where it is not float32."""
 
 
 class Qualifier:
     """Runs one playbook's cases. Asks in batches: the gateways of a cell first, then the rest.
 
-    Use as a context manager: leaving it ends the workers and writes the run's last record.
-    Raises OutputError when evidence cannot be written.
+    Answers are taken from the evidence in the folders `resume`, where it has them. Use as a context
+    manager: leaving it ends the workers and writes the run's last record. Raises OutputError when
+    evidence cannot be written, UsageError when there is none to resume.
     """
 
     def __init__(
@@ -50,24 +55,30 @@ class Qualifier:
         *,
         run_id: str,
         strict: bool = False,
+        resume: Sequence[Path] = (),
         progress: Progress | None = None,
     ) -> None:
         self._plan = plan
         self._strict = strict
-        self._progress = progress
         self._selected: tuple[Case, ...] = plan.cases
         self._results: dict[str, CaseResult] = {}
-        self._answers: dict[tuple[WorkerConfig, Request], _Recorded] = {}
         self._artifacts: dict[str, Artifact | Failure] = {}
         self._charged: set[str] = set()
-        self._blocked_by = ""
+        earlier = Earlier(resume)
         self._store = Store(folder, _unique(run_id))
         limits = plan.playbook.limits
         self._pool = Pool(
             logs=self._store.logs,
             load_timeout_s=limits.load_timeout_s,
             request_timeout_s=limits.request_timeout_s,
+            request_floor_s=limits.request_floor_s,
             max_loaded_models=limits.max_loaded_models,
+        )
+        self._answers = Answers(self._pool, self._store, earlier, progress)
+        self._stopping = Stopping(
+            plan.playbook.failure_policy,
+            [case.id for case in plan.cases],
+            folder / f"{run_id}-{plan.playbook.sha256[:8]}.stop",
         )
         self._store.write(
             {
@@ -86,7 +97,7 @@ class Qualifier:
         """End the workers, write the last record."""
         self._pool.close()
         try:
-            self._store.write({"type": "end", "ended": _now(), "interrupted": interrupted})
+            self._store.write({"type": "end", "ended": now(), "interrupted": interrupted})
         finally:
             self._store.close()
 
@@ -98,7 +109,7 @@ class Qualifier:
             result = self._judged(case)
             self._results[case.id] = result
             self._store.write({"type": "result", "result": encode(result)})
-            self._apply_policy(result)
+            self._stopping.note(result)
         return self._results[case.id]
 
     def _before(self, case: Case) -> list[Case]:
@@ -112,23 +123,54 @@ class Qualifier:
         return [c for c in self._selected if c.cell == case.cell and _phase_of(c) == mine]
 
     def _judged(self, case: Case) -> CaseResult:
-        if self._blocked_by:
-            return self._without_evidence(case, unavailable(f"blocked by {self._blocked_by}"))
+        if reason := self._stopping.reason_against(case.id):
+            return self._without_evidence(case, unavailable(reason))
         if (verdict := absence(case)) is not None:
             return self._without_evidence(case, verdict)
         assert case.cell is not None
-        config = self._config(case.cell)
-        if isinstance(config, Failure):
-            return self._without_evidence(case, verdict_of_failure(config))
-        self._ask(config, case.cell, self._phase(case))
-        wanted = case.check.requests(case.cell)
-        recorded = {name: self._answers[config, request] for name, request in wanted.items()}
-        return self._concluded(case, recorded)
+        source = self._source(case.cell)
+        if isinstance(source, Failure):
+            return self._without_evidence(case, verdict_of_failure(source))
+        self._ask_phase(source, case)
+        return self._concluded(case, self._rounds(source, case))
 
-    def _concluded(self, case: Case, recorded: Mapping[str, _Recorded]) -> CaseResult:
+    def _ask_phase(self, source: Source, case: Case) -> None:
+        """What all cases of this phase want, in one batch a mode."""
+        wanted: dict[Mode, list[Request]] = {}
+        for other in self._phase(case):
+            assert other.cell is not None
+            requests = other.check.requests(other.cell).values()
+            wanted.setdefault(other.mode, []).extend(requests)
+        for mode, requests_of_mode in wanted.items():
+            self._answers.ask(source, requests_of_mode, mode)
+
+    def _rounds(self, source: Source, case: Case) -> dict[str, Recorded]:
+        """The answers to the case's requests, and to those that depend on them."""
+        assert case.cell is not None
+        recorded = {
+            name: self._answers.get(source, request, case.mode)
+            for name, request in case.check.requests(case.cell).items()
+        }
+        if not isinstance(case.check, Adaptive):
+            return recorded
+        for _ in range(_MOST_ROUNDS):
+            so_far = {name: r.answered.answer for name, r in recorded.items()}
+            more = case.check.follow_up(case.cell, so_far)
+            if not more:
+                return recorded
+            self._answers.ask(source, more.values(), "exact")
+            recorded |= {
+                name: self._answers.get(source, request, "exact") for name, request in more.items()
+            }
+        raise AssertionError(f"{case.id} still asks after {_MOST_ROUNDS} rounds")
+
+    def _concluded(self, case: Case, recorded: Mapping[str, Recorded]) -> CaseResult:
         answers: dict[str, Any] = {n: r.answered.answer for n, r in recorded.items()}
         failures = [a for a in answers.values() if isinstance(a, Failure)]
-        verdict = verdict_of_failure(_worst(failures)) if failures else case.check.judge(answers)
+        if failures and not isinstance(case.check, Adaptive):
+            verdict = verdict_of_failure(_worst(failures))
+        else:
+            verdict = case.check.judge(answers)
         fresh = [r.answered for r in recorded.values() if r.key not in self._charged]
         self._charged.update(r.key for r in recorded.values())
         generations = [a.answer for a in fresh if isinstance(a.answer, Generation)]
@@ -147,55 +189,12 @@ class Qualifier:
     def _without_evidence(self, case: Case, verdict: Verdict) -> CaseResult:
         return CaseResult(case=planned(case), verdict=verdict, seconds=0.0)
 
-    def _apply_policy(self, result: CaseResult) -> None:
-        policy = self._plan.playbook.failure_policy
-        if self._blocked_by or not result.verdict.outcome.failed:
-            return
-        gateway_down = result.case.severity == Severity.P0 and policy is FailurePolicy.STOP_ON_P0
-        if gateway_down or policy is FailurePolicy.STOP_ON_FIRST:
-            self._blocked_by = f"{result.case.id} ({policy}): {result.verdict.reason}"
-
-    def _ask(self, config: WorkerConfig, cell: Cell, cases: Iterable[Case]) -> None:
-        """Answer what these cases request and nobody answered yet, each distinct request once."""
-        wanted = [r for c in cases for r in c.check.requests(cell).values()]
-        requests = [r for r in dict.fromkeys(wanted) if (config, r) not in self._answers]
-        tokens, seconds = 0, 0.0
-        for done, (index, answered) in enumerate(self._pool.answer(config, requests), start=1):
-            self._record(config, cell, requests[index], answered)
-            if isinstance(answered.answer, Generation):
-                tokens += len(answered.answer.ids)
-            seconds += answered.seconds
-            if self._progress:
-                self._progress(cell.id, done, len(requests), tokens / seconds if seconds else 0.0)
-
-    def _record(
-        self, config: WorkerConfig, cell: Cell, request: Request, answered: Answered
-    ) -> None:
-        artifact = self._artifacts[cell.artifact.key]
-        sha256 = artifact.sha256 if isinstance(artifact, Artifact) else ""
-        engine = _engine(config, request, answered.build)
-        key = content_key(encode(request), sha256, engine)
-        self._answers[config, request] = _Recorded(key=key, answered=answered)
-        self._store.write(
-            {
-                "type": "answer",
-                "key": key,
-                "cell": cell.id,
-                "artifact_sha256": sha256,
-                "engine": engine,
-                "request": encode(request),
-                "answer": encode(answered.answer),
-                "seconds": answered.seconds,
-                "time": _now(),
-            }
-        )
-
-    def _config(self, cell: Cell) -> WorkerConfig | Failure:
+    def _source(self, cell: Cell) -> Source | Failure:
         artifact = self._artifact(cell.artifact)
         if isinstance(artifact, Failure):
             return artifact
         limits = self._plan.playbook.limits
-        return WorkerConfig(
+        config = WorkerConfig(
             engine=cell.engine,
             artifact=artifact.path,
             format=artifact.spec.format,
@@ -204,7 +203,11 @@ class Qualifier:
             n_ctx=limits.n_ctx,
             arrays=self._store.arrays.absolute(),
             memory_bytes=address_space(limits.memory_mb),
-            channel=-1,
+            cache_bytes=cache_bytes(),
+            dtype=_DTYPES.get(cell.artifact.quantization, "float32"),
+        )
+        return Source(
+            cell=cell.id, artifact_sha256=artifact.sha256, bytes=artifact.bytes, config=config
         )
 
     def _artifact(self, spec: ArtifactSpec) -> Artifact | Failure:
@@ -240,13 +243,14 @@ class Qualifier:
         playbook = self._plan.playbook
         return RunInfo(
             id=run_id,
-            playbook=_shown(playbook.path),
+            playbook=shown(playbook.path),
             playbook_sha256=playbook.sha256,
             model=playbook.model.id,
             revision=playbook.model.revision,
             seed=playbook.seed,
-            mode="exact",
-            started=_now(),
+            modes=tuple(sorted({case.mode for case in self._plan.cases})),
+            failure_policy=playbook.failure_policy,
+            started=now(),
             ended="",
             versions=versions(),
             machine=machine(),
@@ -254,16 +258,21 @@ class Qualifier:
         )
 
 
+def ask_alone(plan: Plan, case: Case, folder: Path) -> tuple[CaseResult, str]:
+    """One case without the rest of its plan, and the last text that was answered."""
+    qualifier = Qualifier(replace(plan, cases=(case,)), folder, run_id="alone")
+    try:
+        result = qualifier.result(case)
+    finally:
+        qualifier.close()
+    texts = [r["answer"].get("text", "") for r in read([folder]) if r["type"] == "answer"]
+    return result, texts[-1] if texts else ""
+
+
 def _unique(run_id: str) -> str:
     """A file of its own for each playbook and process; names sort by time."""
     now = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
     return f"{now}-{run_id}-{os.getpid()}"
-
-
-def _shown(path: Path) -> str:
-    """Relative to where pytest runs, so that suggested commands work; else the name alone."""
-    here = Path.cwd()
-    return path.relative_to(here).as_posix() if path.is_relative_to(here) else path.name
 
 
 def _phase_of(case: Case) -> int:
@@ -276,21 +285,3 @@ def _worst(failures: list[Failure]) -> Failure:
     """A crash tells more than a missing extra."""
     order = ("crashed", "timeout", "error", "refused", "unavailable")
     return min(failures, key=lambda f: order.index(f.cause))
-
-
-def _engine(config: WorkerConfig, request: Request, build: str) -> dict[str, Any]:
-    """What besides request and artifact decides an answer."""
-    if isinstance(request, Inspect):
-        return {"name": "inspection", "build": versions().get("pytest-modelqa", ""), "settings": {}}
-    settings = {
-        "backend": config.backend,
-        "threads": config.threads,
-        "n_ctx": config.n_ctx,
-        "dtype": config.dtype,
-        "mode": config.mode,
-    }
-    return {"name": config.engine, "build": build, "settings": settings}
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

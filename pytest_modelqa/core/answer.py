@@ -81,7 +81,10 @@ class Generation:
     `finish`: ended by a stop token, by `max_tokens`, or by the end of the context.
     `nonfinite_steps` counts the steps whose logits held NaN or Inf; generation ends at the first.
     `special_ids` counts control tokens among `ids` (a PAD flood decodes to nothing).
-    `prompt_tokens` with `prefill_s` and `len(ids)` with `decode_s` give rates in tokens/s.
+    `text_sha256` is set in evidence alone, where it cut a long text: the hash of the whole.
+    `peaks` are the logits of `ids`, in float32, before any temperature.
+    `prompt_tokens` with `prefill_s` and `len(ids)` with `decode_s` give rates in tokens/s; in a
+    batch these are the sequence's share of each step's seconds.
     """
 
     prompt_tokens: int
@@ -92,6 +95,8 @@ class Generation:
     special_ids: int
     prefill_s: float
     decode_s: float
+    peaks: tuple[float, ...] = ()
+    text_sha256: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +118,28 @@ class Logits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TracedStep:
+    """The likeliest ids of one step, best first, with their logits as decoded and as rescored."""
+
+    ids: tuple[int, ...]
+    logits: tuple[float, ...]
+    rescored: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retraced:
+    """A generation of one sequence, step by step.
+
+    `steps` has one entry more than `ids` where the model stopped: the step that chose a stop id.
+    """
+
+    ids: tuple[int, ...]
+    finish: Finish
+    stop_ids: tuple[int, ...]
+    steps: tuple[TracedStep, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
     """No answer, and why. `detail` carries the traceback or the last native log lines.
 
@@ -126,7 +153,7 @@ class Failure:
     remedy: str = ""
 
 
-Answer = Inspection | Description | TokenIds | Rendered | Generation | Logits | Failure
+Answer = Inspection | Description | TokenIds | Rendered | Generation | Logits | Retraced | Failure
 ANSWERS: tuple[type[Answer], ...] = (
     Inspection,
     Description,
@@ -134,5 +161,6 @@ ANSWERS: tuple[type[Answer], ...] = (
     Rendered,
     Generation,
     Logits,
+    Retraced,
     Failure,
 )

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from pytest_modelqa.core.answer import Generation
-from pytest_modelqa.core.model import Cell
+from pytest_modelqa.core.model import Cell, Mode
 from pytest_modelqa.core.request import Request
 from pytest_modelqa.core.verdict import Verdict
 
@@ -22,6 +22,14 @@ class Category(StrEnum):
     COMP = "COMP"
     EDGE = "EDGE"
     REGR = "REGR"
+
+
+class FailurePolicy(StrEnum):
+    """Which failed case ends those that come later in the plan: any, one of P0, or none."""
+
+    STOP_ON_FIRST = "stop_on_first"
+    STOP_ON_P0 = "stop_on_p0"
+    COLLECT_ALL = "collect_all"
 
 
 class Severity(StrEnum):
@@ -59,6 +67,17 @@ class Check(Protocol):
         """Conclude. Never corroborates on no evidence."""
 
 
+@runtime_checkable
+class Adaptive(Protocol):
+    """A check that asks again, depending on what it heard: to confirm, to compare, to shrink.
+
+    Unlike others it sees failures: its `judge` and `follow_up` get every answer so far, by name.
+    """
+
+    def follow_up(self, cell: Cell, answers: Mapping[str, Any]) -> Mapping[str, Request]:
+        """What to ask next, under new names, in exact mode. Empty: `judge` can conclude."""
+
+
 class Oracle(Protocol):
     """Judges one completion. A dataclass: its fields are its parameters in the playbook.
 
@@ -76,13 +95,19 @@ class Oracle(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """A check on a cell: one pytest item. `cell` is None for checks of the model as a whole."""
+    """A check on a cell: one pytest item. `cell` is None for checks of the model as a whole.
+
+    `mode` is how its requests are answered: one at a time, or in batches. `examples` is how many
+    parts its verdict will have; 0 for a case that is one question.
+    """
 
     check: Check
     cell: Cell | None
     severity: Severity
     tier: int
     is_gateway: bool = False
+    mode: Mode = "exact"
+    examples: int = 0
 
     @property
     def scope(self) -> str:

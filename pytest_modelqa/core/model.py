@@ -11,6 +11,8 @@ from pytest_modelqa.core.request import Generate, Message
 Format = Literal["gguf", "safetensors", "apr"]
 Modality = Literal["run", "chat", "serve"]
 Backend = Literal["cpu", "gpu"]
+Mode = Literal["exact", "fast"]
+"""One sequence at a time, or batches: batches move floating-point results a little."""
 
 FLOATS = ("f32", "f16", "bf16")
 

@@ -75,7 +75,17 @@ class ScoreLogits:
             raise ValueError("ScoreLogits takes either ids or a text")
 
 
-Request = Inspect | Describe | Tokenize | RenderChat | Generate | ScoreLogits
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retrace:
+    """Repeat a greedy generation one id at a time, keep the `top` logits of each step, and compute
+    them again in one pass over the finished text: what differs is the engine's own noise.
+    """
+
+    generation: Generate
+    top: int = 4
+
+
+Request = Inspect | Describe | Tokenize | RenderChat | Generate | ScoreLogits | Retrace
 REQUESTS: tuple[type[Request], ...] = (
     Inspect,
     Describe,
@@ -83,4 +93,5 @@ REQUESTS: tuple[type[Request], ...] = (
     RenderChat,
     Generate,
     ScoreLogits,
+    Retrace,
 )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from pytest_modelqa.core.check import FailurePolicy
+from pytest_modelqa.core.model import Mode
 from pytest_modelqa.core.verdict import Verdict
 
 
@@ -19,6 +21,7 @@ class PlannedCase:
     severity: str
     tier: int
     is_gateway: bool
+    mode: Mode = "exact"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +46,7 @@ class CaseResult:
 class RunInfo:
     """What a run was: one per process that ran cases. Times are ISO 8601 in UTC.
 
-    `pinned` tells whether every artifact that was opened had its hash known beforehand.
+    `modes` are those that its cases are answered in: exact, fast.
     """
 
     id: str
@@ -52,7 +55,8 @@ class RunInfo:
     model: str
     revision: str
     seed: int
-    mode: str
+    modes: tuple[str, ...]
+    failure_policy: FailurePolicy
     started: str
     ended: str
     versions: dict[str, str]
@@ -74,10 +78,14 @@ class ArtifactInfo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunRecord:
-    """One playbook's merged evidence: everything a report needs, from one or several runs."""
+    """One playbook's merged evidence: everything a report needs, from one or several runs.
+
+    `incidents` are deaths of workers that no request could be blamed for.
+    """
 
     run: RunInfo
     planned: tuple[PlannedCase, ...]
     results: tuple[CaseResult, ...]
     artifacts: tuple[ArtifactInfo, ...]
     answers: int
+    incidents: tuple[str, ...] = ()

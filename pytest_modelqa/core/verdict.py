@@ -30,14 +30,27 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """What became of one example of a case that tested several."""
+
+    name: str
+    outcome: Outcome
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """An outcome with a reason to act on. `tested` counts what was compared; 0 never passes."""
+    """An outcome with a reason to act on. `tested` counts what was compared; 0 never passes.
+
+    `parts` are the examples of a case that tested a family of them.
+    """
 
     outcome: Outcome
     reason: str
     tested: int = 0
     detail: str = ""
     remedy: str = ""
+    parts: tuple[Part, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.reason:
@@ -46,9 +59,9 @@ class Verdict:
             raise ValueError(f"corroborated without having tested anything: {self.reason}")
 
 
-def corroborated(reason: str, *, tested: int) -> Verdict:
+def corroborated(reason: str, *, tested: int, parts: tuple[Part, ...] = ()) -> Verdict:
     """The claim survived `tested` attempts to refute it."""
-    return Verdict(outcome=Outcome.CORROBORATED, reason=reason, tested=tested)
+    return Verdict(outcome=Outcome.CORROBORATED, reason=reason, tested=tested, parts=parts)
 
 
 def falsified(reason: str, *, tested: int = 1, detail: str = "", remedy: str = "") -> Verdict:

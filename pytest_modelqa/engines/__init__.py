@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from importlib import import_module
-from importlib.metadata import entry_points
+from importlib.metadata import PackageNotFoundError, distribution, entry_points
 from typing import Any
 
 from pytest_modelqa.core.errors import UsageError, missing_extra
+from pytest_modelqa.core.ids import content_key
 from pytest_modelqa.core.model import Format
 
 GROUP = "modelqa.engines"
@@ -15,12 +17,16 @@ GROUP = "modelqa.engines"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineEntry:
-    """Where an engine lives. `synthetic` engines answer from a script: no model, no inspection."""
+    """Where an engine lives, and the distributions that decide what it answers.
+
+    `synthetic` engines answer from a script: no model, no inspection.
+    """
 
     target: str
     package: str = ""
     extra: str = ""
     synthetic: bool = False
+    distributions: tuple[str, ...] = ()
 
 
 ENGINES: dict[str, EngineEntry] = {
@@ -28,11 +34,13 @@ ENGINES: dict[str, EngineEntry] = {
         target="pytest_modelqa.engines.llamacpp:LlamaCpp",
         package="llama-cpp-python",
         extra="llamacpp",
+        distributions=("llama-cpp-python",),
     ),
     "transformers": EngineEntry(
         target="pytest_modelqa.engines.hf:Transformers",
         package="torch and transformers",
         extra="hf",
+        distributions=("transformers", "torch", "tokenizers"),
     ),
     "scripted": EngineEntry(target="pytest_modelqa.engines.scripted:Scripted", synthetic=True),
 }
@@ -48,7 +56,8 @@ def engine_table() -> dict[str, EngineEntry]:
             raise UsageError(
                 f"the engine name {point.name!r} is taken", where=point.value, remedy="rename it"
             )
-        table[point.name] = EngineEntry(target=point.value)
+        owner = (point.dist.name,) if point.dist else ()
+        table[point.name] = EngineEntry(target=point.value, distributions=owner)
     return table
 
 
@@ -65,6 +74,28 @@ def resolve(name: str) -> tuple[EngineEntry, Any]:
         if entry.extra and (error.name or "").split(".")[0] in _IMPORT_NAMES[entry.extra]:
             raise missing_extra(f"engine {name!r}", entry.package, entry.extra) from error
         raise UsageError(f"engine {name!r} does not import: {error}", where=entry.target) from error
+
+
+@cache
+def build_of(name: str) -> str:
+    """What an engine is built of, without importing it: versions, and a hash of native libraries.
+
+    The same version of llama.cpp compiled for another processor gives other results.
+    """
+    return ", ".join(_build(d) for d in engine_table()[name].distributions) or name
+
+
+def _build(name: str) -> str:
+    try:
+        found = distribution(name)
+    except PackageNotFoundError:
+        return f"{name} absent"
+    native = sorted(
+        f"{f} {f.hash.value}"
+        for f in found.files or ()
+        if f.hash and f.name.partition(".")[2].startswith(("so", "dylib", "pyd", "dll"))
+    )
+    return f"{name} {found.version}" + (f" ({content_key(native)[:8]})" if native else "")
 
 
 _IMPORT_NAMES = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -25,11 +25,13 @@ from pytest_modelqa.core.request import (
     Message,
     RenderChat,
     Request,
+    Retrace,
     ScoreLogits,
     Tokenize,
 )
 from pytest_modelqa.engines.arrays import keep_logits
-from pytest_modelqa.engines.generation import Steps, generate
+from pytest_modelqa.engines.generation import Begin, Completion, Job, Steps, complete
+from pytest_modelqa.engines.retracing import retrace
 from pytest_modelqa.engines.template import render
 
 
@@ -55,6 +57,9 @@ class Model(Protocol):
 
     def logits(self, ids: list[int]) -> NDArray[np.float32]:
         """Logits of every position: shape (len(ids), vocabulary)."""
+
+    def batch(self, jobs: Mapping[int, Job], begin: Begin) -> Iterator[tuple[int, Completion]]:
+        """Complete jobs together, in order of completion."""
 
     @property
     def template(self) -> str:
@@ -87,24 +92,60 @@ def answer(model: Model, request: Request, arrays: Path) -> Answer:
             return _generation(model, request)
         case ScoreLogits():
             return _scored(model, request, arrays)
+        case Retrace():
+            return _retraced(model, request)
         case _:
             raise TypeError(f"no engine answers {type(request).__name__}")
 
 
+def answer_batch(
+    model: Model, requests: Sequence[Generate], begin: Begin
+) -> Iterator[tuple[int, Answer]]:
+    """Answer generations together; a prompt that cannot be put fails alone."""
+    jobs = {}
+    for index, request in enumerate(requests):
+        try:
+            job = _job(model, request)
+        except Refused as error:
+            job = Failure(cause="refused", reason=error.what, remedy=error.remedy)
+        if isinstance(job, Failure):
+            begin(index)
+            yield index, job
+        else:
+            jobs[index] = job
+    if jobs:
+        for index, made in model.batch(jobs, begin):
+            yield index, _told(model, made)
+
+
 def _generation(model: Model, request: Generate) -> Generation | Failure:
+    job = _job(model, request)
+    return job if isinstance(job, Failure) else _told(model, complete(model.sequence(), job))
+
+
+def _retraced(model: Model, request: Retrace) -> Answer:
+    job = _job(model, request.generation)
+    return job if isinstance(job, Failure) else retrace(model, job, request.top)
+
+
+def _job(model: Model, request: Generate) -> Job | Failure:
     prompt = _prompt(model, request)
     if len(prompt) >= model.n_ctx:
         return _too_long(len(prompt), model.n_ctx)
-    loop = generate(model.sequence(), prompt, request, stop_ids=model.stop_ids, n_ctx=model.n_ctx)
+    return Job(prompt=prompt, request=request, stop_ids=model.stop_ids, n_ctx=model.n_ctx)
+
+
+def _told(model: Model, made: Completion) -> Generation:
     return Generation(
-        prompt_tokens=len(prompt),
-        ids=tuple(loop.ids),
-        text=model.decode(loop.ids, keep_special=False),
-        finish=loop.finish,
-        nonfinite_steps=loop.nonfinite_steps,
-        special_ids=sum(i in model.control_ids for i in loop.ids),
-        prefill_s=loop.prefill_s,
-        decode_s=loop.decode_s,
+        prompt_tokens=len(made.job.prompt),
+        ids=tuple(made.ids),
+        text=model.decode(made.ids, keep_special=False),
+        finish=made.finish,
+        nonfinite_steps=made.nonfinite_steps,
+        special_ids=sum(i in model.control_ids for i in made.ids),
+        prefill_s=made.prefill_s,
+        decode_s=made.decode_s,
+        peaks=tuple(made.peaks),
     )
 
 

@@ -1,10 +1,11 @@
-"""The loop that every local engine generates with, one sequence at a time."""
+"""How a completion grows, one id at a time: the same rules for one sequence and for a batch."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Container
+from dataclasses import dataclass, field
 from time import perf_counter
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,9 @@ from numpy.typing import NDArray
 from pytest_modelqa.core.answer import Finish
 from pytest_modelqa.core.request import Generate
 from pytest_modelqa.engines.arrays import choose
+
+Begin = Callable[[int], None]
+"""Told the index of each request as its sequence starts."""
 
 
 class Steps(Protocol):
@@ -21,47 +25,80 @@ class Steps(Protocol):
         """Append `ids` to the sequence."""
 
 
-class Loop(NamedTuple):
-    """What a generation loop made; times in seconds."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """What a sequence starts from, and how it ends. `n_ctx` in tokens."""
 
-    ids: list[int]
-    finish: Finish
-    nonfinite_steps: int
-    prefill_s: float
-    decode_s: float
+    prompt: list[int]
+    request: Generate
+    stop_ids: Container[int]
+    n_ctx: int
+
+    @property
+    def room(self) -> int:
+        """The positions that the sequence may come to fill."""
+        return min(self.n_ctx, len(self.prompt) + self.request.max_tokens)
 
 
-def generate(
-    feed: Steps | Callable[[list[int]], NDArray[np.float32]],
-    prompt: list[int],
-    request: Generate,
-    *,
-    stop_ids: Container[int],
-    n_ctx: int,
-) -> Loop:
-    """Greedy or sampled continuation until a stop token, `max_tokens`, or a full context.
+@dataclass(slots=True)
+class Completion:
+    """A completion as it grows. `peaks` are the logits of `ids`; times in seconds.
 
-    Ends at the first step whose logits hold NaN or Inf: nothing after it would mean anything.
+    In a batch `prefill_s` and `decode_s` are this sequence's share of the steps, by tokens.
     """
-    random = np.random.default_rng(request.seed)
-    ids: list[int] = []
+
+    job: Job
+    ids: list[int] = field(default_factory=list)
+    peaks: list[float] = field(default_factory=list)
     finish: Finish = "length"
-    nonfinite = 0
-    start = perf_counter()
-    row = feed(prompt)
-    prefilled = perf_counter()
-    while len(ids) < request.max_tokens:
+    nonfinite_steps: int = 0
+    prefill_s: float = 0.0
+    decode_s: float = 0.0
+    _random: np.random.Generator = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._random = np.random.default_rng(self.job.request.seed)
+
+    def take(self, row: NDArray[np.float32]) -> bool:
+        """Append the id that these logits choose; False when the completion has ended.
+
+        It ends at a stop token, at `max_tokens`, in a full context, and at the first logits that
+        hold NaN or Inf: nothing after them would mean anything.
+        """
+        request = self.job.request
         if not np.isfinite(row).all():
-            nonfinite = 1
+            self.nonfinite_steps = 1
+            return False
+        token = choose(row, request.temperature, self._random)
+        if token in self.job.stop_ids:
+            self.finish = "stop"
+            return False
+        self.ids.append(token)
+        self.peaks.append(float(row[token]))
+        if len(self.job.prompt) + len(self.ids) >= self.job.n_ctx:
+            self.finish = "context"
+            return False
+        return len(self.ids) < request.max_tokens
+
+
+def complete(feed: Steps, job: Job) -> Completion:
+    """Run one sequence to its end."""
+    made = Completion(job)
+    start = perf_counter()
+    row = feed(job.prompt)
+    prefilled = perf_counter()
+    while made.take(row):
+        row = feed(made.ids[-1:])
+    made.prefill_s, made.decode_s = prefilled - start, perf_counter() - prefilled
+    return made
+
+
+def common_prefix(prompts: list[list[int]]) -> int:
+    """How many leading ids all prompts share, leaving each at least one of its own."""
+    first, last = min(prompts), max(prompts)
+    shared = 0
+    for a, b in zip(first, last, strict=False):
+        if a != b:
             break
-        token = choose(row, request.temperature, random)
-        if token in stop_ids:
-            finish = "stop"
-            break
-        ids.append(token)
-        if len(prompt) + len(ids) >= n_ctx:
-            finish = "context"
-            break
-        if len(ids) < request.max_tokens:
-            row = feed([token])
-    return Loop(ids, finish, nonfinite, prefilled - start, perf_counter() - prefilled)
+        shared += 1
+    return min(shared, min(map(len, prompts)) - 1)

@@ -1,10 +1,10 @@
-"""transformers on torch: eager attention, float32 on CPU by default, one sequence at a time."""
+"""transformers on torch: float32 on CPU by default; eager attention for one sequence at a time."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
@@ -17,10 +17,11 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
 from pytest_modelqa.core.answer import Answer, Description
 from pytest_modelqa.core.errors import Refused, Unavailable
-from pytest_modelqa.core.request import Request
-from pytest_modelqa.engines.answering import answer
+from pytest_modelqa.core.request import Generate, Request
+from pytest_modelqa.engines.answering import answer, answer_batch
 from pytest_modelqa.engines.base import Settings
-from pytest_modelqa.engines.generation import Steps
+from pytest_modelqa.engines.generation import Begin, Completion, Job, Steps
+from pytest_modelqa.engines.hf_batch import batches
 
 
 class Transformers:
@@ -76,7 +77,7 @@ class Transformers:
             architecture=str(self._model.config.model_type),
             backend=self._settings.backend,
             dtype=self._settings.dtype,
-            threads=self._settings.threads,
+            threads=torch.get_num_threads(),
             n_vocab=int(self._model.get_output_embeddings().weight.shape[0]),
             n_ctx=self.n_ctx,
             n_ctx_train=int(getattr(self._model.config, "max_position_embeddings", 0) or 0),
@@ -88,10 +89,31 @@ class Transformers:
             template_sha256=hashlib.sha256(template.encode()).hexdigest() if template else "",
         )
 
+    def use_threads(self, threads: int) -> None:
+        """For all operators."""
+        torch.set_num_threads(threads)
+
     def answer(self, request: Request) -> Answer:
         """Answer one request."""
+        self._attend("eager")
         with torch.inference_mode():
             return answer(self, request, self._settings.arrays)
+
+    def answer_batch(
+        self, requests: Sequence[Generate], begin: Begin
+    ) -> Iterator[tuple[int, Answer]]:
+        """Answer generations in padded batches, with torch's fused attention."""
+        self._attend("sdpa")
+        with torch.inference_mode():
+            yield from answer_batch(self, requests, begin)
+
+    def batch(self, jobs: Mapping[int, Job], begin: Begin) -> Iterator[tuple[int, Completion]]:
+        """Complete jobs in batches of similar length, in order of completion."""
+        return batches(self._model, jobs, begin, memory_bytes=self._settings.memory_bytes)
+
+    def _attend(self, how: str) -> None:
+        if self._model.config._attn_implementation != how:
+            self._model.set_attn_implementation(how)
 
     def close(self) -> None:
         """Drop the model."""

@@ -9,7 +9,7 @@ import codecs
 import ctypes
 import hashlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
@@ -20,10 +20,11 @@ from numpy.typing import NDArray
 
 from pytest_modelqa.core.answer import Answer, Description
 from pytest_modelqa.core.errors import Refused, Unavailable
-from pytest_modelqa.core.request import Request
-from pytest_modelqa.engines.answering import answer
+from pytest_modelqa.core.request import Generate, Request
+from pytest_modelqa.engines.answering import answer, answer_batch
 from pytest_modelqa.engines.base import Settings
-from pytest_modelqa.engines.generation import Steps
+from pytest_modelqa.engines.generation import Begin, Completion, Job, Steps
+from pytest_modelqa.engines.llamacpp_streams import batches
 
 _BATCH = 512
 _LOG: list[str] = []
@@ -38,12 +39,13 @@ def _log(_level: int, text: bytes, _data: Any) -> None:
 
 
 class LlamaCpp:
-    """A GGUF file opened by llama.cpp: one context, one sequence at a time."""
+    """A GGUF file opened by llama.cpp: one context for one sequence; batches have their own."""
 
     def __init__(self, model: Any, context: Any, settings: Settings) -> None:
         self._model = model
         self._context = context
         self._settings = settings
+        self._threads = settings.threads
         self._vocab = lc.llama_model_get_vocab(model)
         self.n_ids = int(lc.llama_vocab_n_tokens(self._vocab))
         self.n_ctx = int(lc.llama_n_ctx(context))
@@ -87,7 +89,7 @@ class LlamaCpp:
             architecture=self._meta("general.architecture"),
             backend=self._settings.backend,
             dtype=self._description_text(),
-            threads=self._settings.threads,
+            threads=self._threads,
             n_vocab=self.n_ids,
             n_ctx=self.n_ctx,
             n_ctx_train=int(lc.llama_model_n_ctx_train(self._model)),
@@ -99,9 +101,30 @@ class LlamaCpp:
             template_sha256=hashlib.sha256(template.encode()).hexdigest() if template else "",
         )
 
+    def use_threads(self, threads: int) -> None:
+        """For prompts and decoding; results do not depend on it (rows are not split)."""
+        self._threads = threads
+        lc.llama_set_n_threads(self._context, threads, threads)
+
     def answer(self, request: Request) -> Answer:
         """Answer one request."""
         return answer(self, request, self._settings.arrays)
+
+    def answer_batch(
+        self, requests: Sequence[Generate], begin: Begin
+    ) -> Iterator[tuple[int, Answer]]:
+        """Answer generations in continuous batches."""
+        return answer_batch(self, requests, begin)
+
+    def batch(self, jobs: Mapping[int, Job], begin: Begin) -> Iterator[tuple[int, Completion]]:
+        """Complete jobs over streams, in order of completion."""
+        return batches(
+            self._model,
+            jobs,
+            begin,
+            threads=self._threads,
+            memory_bytes=self._settings.memory_bytes,
+        )
 
     def close(self) -> None:
         """Free batch, context and model."""

@@ -7,8 +7,9 @@ or `do` is done:
     {"load": "ok", "rules": [{"match": "2 + 2", "text": "4"}, {"match": "boom", "do": "segfault"}],
      "text": "I am a script."}
 
-`do`: segfault, abort, kill, exit, hang, stop, raise, oom, garble, nan, empty, pad, cut. A playbook
-must name this engine; nothing falls back to it.
+`do`: segfault, abort, kill, exit, hang, stop, raise, oom, garble, nan, empty, pad, cut, and
+"kill once", which a file beside the script remembers. A playbook must name this engine; nothing
+falls back to it.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import os
 import re
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
@@ -44,8 +45,10 @@ from pytest_modelqa.core.request import (
 )
 from pytest_modelqa.engines.arrays import keep_logits
 from pytest_modelqa.engines.base import Settings
+from pytest_modelqa.engines.generation import Begin
 
 _VOCABULARY = 256
+_BATCH = 8
 
 
 class Scripted:
@@ -64,6 +67,7 @@ class Scripted:
             raise Refused("the script refuses to load", where=str(artifact))
         if load != "ok":
             _misbehave(load)
+        script["struck"] = artifact.with_suffix(".struck")
         return cls(script, settings)
 
     def describe(self) -> Description:
@@ -104,6 +108,20 @@ class Scripted:
             case _:
                 raise TypeError(f"the script does not answer {type(request).__name__}")
 
+    def use_threads(self, threads: int) -> None:
+        """A script needs none."""
+
+    def answer_batch(
+        self, requests: Sequence[Generate], begin: Begin
+    ) -> Iterator[tuple[int, Answer]]:
+        """Eight at a time: all of them have begun before the first one is answered."""
+        for start in range(0, len(requests), _BATCH):
+            chunk = range(start, min(start + _BATCH, len(requests)))
+            for index in chunk:
+                begin(index)
+            for index in chunk:
+                yield index, self._generate(requests[index])
+
     def close(self) -> None:
         """Nothing to free."""
 
@@ -116,6 +134,8 @@ class Scripted:
         text = rule.get("text", self._script.get("text", ""))
         if do in ("nan", "empty", "pad"):
             text = ""
+        elif do == "kill once":
+            _kill_once(self._script["struck"])
         elif do and do != "cut":
             _misbehave(do)
         pieces = re.findall(r"\S+\s*|\s+", text)
@@ -138,6 +158,12 @@ def _misbehave(how: str) -> None:
     if how not in _DEEDS:
         raise RuntimeError(f"the script says: {how}")
     _DEEDS[how]()
+
+
+def _kill_once(struck: Path) -> None:
+    if not struck.exists():
+        struck.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 def _garble() -> None:

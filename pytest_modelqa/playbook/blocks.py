@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from pytest_modelqa.core.check import Category
+from pytest_modelqa.core.model import Mode
 from pytest_modelqa.playbook.fields import (
     DISTINCT,
     UNIQUE,
@@ -21,7 +22,6 @@ from pytest_modelqa.playbook.fields import (
     Count,
     Formats,
     Label,
-    Mode,
     NotNegative,
     Positive,
     Quantizations,

@@ -124,6 +124,7 @@ def _scenario(
         tier=doc.tier,
         modalities=doc.modalities or (),
         allow_garbage=doc.allow_garbage,
+        mode=doc.mode,
     )
 
 

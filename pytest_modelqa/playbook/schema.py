@@ -12,8 +12,8 @@ from typing import Annotated, Any, Literal, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, create_model
 
-from pytest_modelqa.core.check import Category, Oracle, Severity
-from pytest_modelqa.core.model import Format
+from pytest_modelqa.core.check import Category, FailurePolicy, Oracle, Severity
+from pytest_modelqa.core.model import Format, Mode
 from pytest_modelqa.playbook.blocks import Blocks, Expectations
 from pytest_modelqa.playbook.fields import (
     ArtifactKey,
@@ -35,7 +35,6 @@ from pytest_modelqa.playbook.fields import (
     Tokens,
     whole,
 )
-from pytest_modelqa.playbook.values import FailurePolicy
 
 ALTERNATIVE = "<"
 """Tags of a union start so; they stand in pydantic's locations and name no key."""
@@ -127,7 +126,12 @@ class LimitsDoc(Strict):
     """Bounds of a run."""
 
     load_timeout_s: Positive = 300.0
-    request_timeout_s: Positive = 120.0
+    request_timeout_s: Positive = Field(
+        default=120.0, description="seconds after which a request hangs, whatever its length"
+    )
+    request_floor_s: Positive = Field(
+        default=20.0, description="seconds that every request may take, however short"
+    )
     memory_mb: Annotated[int, Field(ge=64)] | None = Field(
         default=None, description="MiB per worker; default: the machine's"
     )
@@ -163,6 +167,7 @@ class ScenarioDoc(Strict):
         default=None, description="asked in these alone; default: in all of test_matrix"
     )
     allow_garbage: bool = Field(default=False, description="true: no standing garbage check")
+    mode: Mode = Field(default="exact", description="exact: one sequence; fast: batched")
 
 
 class PlaybookDoc(Blocks):

@@ -4,20 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from pytest_modelqa.core.check import Category, Oracle, Severity
-from pytest_modelqa.core.model import ArtifactSpec, Backend, Format, Modality
-
-
-class FailurePolicy(StrEnum):
-    """When the model's remaining cases are not run any more."""
-
-    STOP_ON_FIRST = "stop_on_first"
-    STOP_ON_P0 = "stop_on_p0"
-    COLLECT_ALL = "collect_all"
+from pytest_modelqa.core.check import Category, FailurePolicy, Oracle, Severity
+from pytest_modelqa.core.model import ArtifactSpec, Backend, Format, Modality, Mode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +49,7 @@ class ScenarioSpec:
     tier: int | None = None
     modalities: tuple[Modality, ...] = ()
     allow_garbage: bool = False
+    mode: Mode = "exact"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,10 +64,15 @@ class Block:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """Bounds of a run. Times in seconds, memory in MiB (None: the machine's), sizes in tokens."""
+    """Bounds of a run. Times in seconds, memory in MiB (None: the machine's), sizes in tokens.
+
+    A request may take ten times what its tokens need at the slowest speed measured so far, no less
+    than `request_floor_s`, no more than `request_timeout_s`.
+    """
 
     load_timeout_s: float = 300.0
     request_timeout_s: float = 120.0
+    request_floor_s: float = 20.0
     memory_mb: int | None = None
     max_loaded_models: int = 1
     max_tokens: int = 256

@@ -39,6 +39,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="write evidence and reports to this folder (default: a new one under .modelqa/runs)",
     )
     group.addoption(
+        "--modelqa-resume",
+        action="append",
+        default=[],
+        metavar="DIR",
+        dest="modelqa_resume",
+        help="take answers from the evidence in this folder; may be given several times",
+    )
+    group.addoption(
+        "--modelqa-explode",
+        action="store_true",
+        dest="modelqa_explode",
+        help="make every generated example an item of its own, instead of a subtest of its family",
+    )
+    group.addoption(
         "--modelqa-strict",
         action="store_true",
         dest="modelqa_strict",

@@ -11,8 +11,9 @@ import pytest
 
 from pytest_modelqa.core.check import Case
 from pytest_modelqa.core.result import CaseResult
-from pytest_modelqa.core.verdict import Verdict
+from pytest_modelqa.core.verdict import Part, Verdict
 from pytest_modelqa.plan import Plan
+from pytest_modelqa.reports.junit import case_properties
 
 if TYPE_CHECKING:
     from pytest_modelqa.plugin.session import Qualification
@@ -48,17 +49,25 @@ class CellNode(pytest.Collector):
     cases: tuple[Case, ...]
 
     def collect(self) -> Iterable[CaseItem]:
-        """One item a case."""
+        """One item a case; with --modelqa-explode, one for each example of a family."""
+        assert isinstance(self.parent, PlaybookFile)
+        explode = self.parent.qualification.options.explode
         for case in self.cases:
-            yield CaseItem.from_parent(self, name=case.check.name, case=case)
+            if explode and case.examples:
+                for part in range(case.examples):
+                    name = f"{case.check.name}[{part:03}]"
+                    yield CaseItem.from_parent(self, name=name, case=case, part=part)
+            else:
+                yield CaseItem.from_parent(self, name=case.check.name, case=case)
 
 
 class CaseItem(pytest.Item):
-    """One case."""
+    """One case, or the example number `part` of one."""
 
-    def __init__(self, *, case: Case, **kwargs: Any) -> None:
+    def __init__(self, *, case: Case, part: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.case = case
+        self.part = part
         for marker in _markers(case):
             self.add_marker(marker)
         if case.cell and self.config.pluginmanager.hasplugin("xdist"):
@@ -77,12 +86,14 @@ class CaseItem(pytest.Item):
         qualification = self.playbook.qualification
         result = qualification.result(self.path, self.case)
         self.stash[RESULT] = result
-        self.user_properties += _properties(result)
-        outcome = result.verdict.outcome
-        if outcome.failed or (outcome.undecided and qualification.options.strict):
-            raise CaseFailed(result.verdict)
-        if outcome.undecided:
-            pytest.skip(skip_text(result.verdict))
+        self.user_properties += case_properties(result).items()
+        verdict = result.verdict
+        if self.part is not None and verdict.parts:
+            verdict = of_part(verdict.parts[self.part])
+        if verdict.outcome.failed or (verdict.outcome.undecided and qualification.options.strict):
+            raise CaseFailed(verdict)
+        if verdict.outcome.undecided:
+            pytest.skip(skip_text(verdict))
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         """The reason, what to do, and what the native code said: no traceback of ours."""
@@ -101,6 +112,11 @@ class CaseItem(pytest.Item):
         return self.path, None, self.case.id
 
 
+def of_part(part: Part) -> Verdict:
+    """The verdict of one example."""
+    return Verdict(outcome=part.outcome, reason=part.reason, tested=1)
+
+
 def skip_text(verdict: Verdict) -> str:
     """Why it was not decided, and the command that makes it run."""
     remedy = f"; try: {verdict.remedy}" if verdict.remedy else ""
@@ -110,15 +126,3 @@ def skip_text(verdict: Verdict) -> str:
 def _markers(case: Case) -> list[str]:
     names = [f"tier{case.tier}", case.check.category.lower()]
     return [*names, "gateway"] if case.is_gateway else names
-
-
-def _properties(result: CaseResult) -> list[tuple[str, object]]:
-    """What pytest's own JUnit report says of a case."""
-    return [
-        ("modelqa.cell", result.case.scope),
-        ("modelqa.gate", result.case.gate),
-        ("modelqa.category", result.case.category),
-        ("modelqa.outcome", str(result.verdict.outcome)),
-        ("modelqa.reason", result.verdict.reason),
-        ("modelqa.artifact_sha256", result.artifact_sha256),
-    ]

@@ -19,6 +19,8 @@ class Options:
     folder: Path
     run_id: str
     strict: bool
+    explode: bool
+    resume: tuple[Path, ...]
     collect_only: bool
     is_xdist_worker: bool
 
@@ -33,6 +35,8 @@ class Options:
             folder=Path(shared.get("folder") or _folder(config, run_id)),
             run_id=run_id,
             strict=bool(config.getoption("modelqa_strict")),
+            explode=bool(config.getoption("modelqa_explode")),
+            resume=tuple((here / p).resolve() for p in config.getoption("modelqa_resume")),
             collect_only=bool(config.getoption("collectonly")),
             is_xdist_worker=hasattr(config, "workerinput"),
         )

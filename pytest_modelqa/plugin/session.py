@@ -11,16 +11,19 @@ import pytest
 
 from pytest_modelqa.checks.oracles import oracle_table
 from pytest_modelqa.core.check import Case
-from pytest_modelqa.core.errors import ExitCode, ModelQAError, OutputError
+from pytest_modelqa.core.errors import ExitCode, ModelQAError, OutputError, UsageError
 from pytest_modelqa.core.result import CaseResult, RunRecord
 from pytest_modelqa.decision import Score, score
 from pytest_modelqa.plan import Plan, make
 from pytest_modelqa.playbook.load import load
 from pytest_modelqa.plugin.items import RESULT, CaseItem, PlaybookFile
 from pytest_modelqa.plugin.options import Options
-from pytest_modelqa.qualify import Progress, Qualifier
+from pytest_modelqa.plugin.subtests import subtest_reports
+from pytest_modelqa.qualify import Qualifier
 from pytest_modelqa.reports.files import write_reports
+from pytest_modelqa.reports.junit import properties
 from pytest_modelqa.reports.terminal import render
+from pytest_modelqa.runtime.answers import Progress
 from pytest_modelqa.runtime.merge import records
 from pytest_modelqa.runtime.store import read
 
@@ -98,6 +101,10 @@ class Qualification:
             report.duration = item.stash[RESULT].seconds
             if report.skipped and isinstance(report.longrepr, tuple):
                 report.longrepr = (str(item.path), 1, report.longrepr[2])
+            if item.part is None:
+                parts = item.stash[RESULT].verdict.parts
+                for part in subtest_reports(report, parts, strict=self.options.strict):
+                    item.ihook.pytest_runtest_logreport(report=part)
         return report
 
     def pytest_keyboard_interrupt(self) -> None:
@@ -148,10 +155,11 @@ class Qualification:
                 self.options.folder,
                 run_id=self.options.run_id,
                 strict=self.options.strict,
+                resume=self.options.resume,
                 progress=self._progress(),
             )
-        except OutputError as error:
-            pytest.exit(str(error), returncode=ExitCode.OUTPUT)
+        except (OutputError, UsageError) as error:
+            pytest.exit(str(error), returncode=error.exit_code)
         qualifier.select(cases)
         return qualifier
 
@@ -165,7 +173,8 @@ class Qualification:
         for plugin in self._config.pluginmanager.get_plugins():
             if hasattr(plugin, "add_global_property"):  # pytest's own JUnit writer
                 for record, points in zip(self._records, self._scores, strict=True):
-                    _add_properties(plugin, record, points)
+                    for name, value in properties(record, points, record.run.playbook).items():
+                        plugin.add_global_property(name, value)
 
     def _near(self, path: Path) -> Path:
         """As a person would type it from where pytest was started."""
@@ -196,14 +205,3 @@ class Qualification:
                 reporter.rewrite(text if done < total else "", erase=True)
 
         return show
-
-
-def _add_properties(plugin: Any, record: RunRecord, points: Score) -> None:
-    prefix = f"modelqa.{record.run.playbook}"
-    plugin.add_global_property(f"{prefix}.model", record.run.model)
-    plugin.add_global_property(f"{prefix}.score_low", str(points.low))
-    plugin.add_global_property(f"{prefix}.score_high", str(points.high))
-    plugin.add_global_property(f"{prefix}.grade", points.grades)
-    plugin.add_global_property(f"{prefix}.status", points.status)
-    for artifact in record.artifacts:
-        plugin.add_global_property(f"{prefix}.sha256.{artifact.key}", artifact.sha256)

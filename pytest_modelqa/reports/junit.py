@@ -28,8 +28,23 @@ def junit_xml(records: Sequence[RunRecord], scores: Sequence[Score]) -> str:
     return xml.replace("?>", ' encoding="utf-8"?>', 1)
 
 
-def properties(record: RunRecord, score: Score) -> dict[str, str]:
-    """What a dashboard needs to know of a suite, by name, all of them `modelqa.*`."""
+def case_properties(result: CaseResult) -> dict[str, str]:
+    """What a dashboard needs to know of a case, by name, all of them `modelqa.*`."""
+    return {
+        "modelqa.cell": result.case.scope,
+        "modelqa.gate": result.case.gate,
+        "modelqa.category": result.case.category,
+        "modelqa.outcome": str(result.verdict.outcome),
+        "modelqa.reason": result.verdict.reason,
+        "modelqa.artifact_sha256": result.artifact_sha256,
+    }
+
+
+def properties(record: RunRecord, score: Score, playbook: str = "") -> dict[str, str]:
+    """What a dashboard needs to know of a suite, by name, all of them `modelqa.*`.
+
+    With `playbook`, `modelqa.PLAYBOOK.*`: where one document speaks of several.
+    """
     run = record.run
     named = {
         "model": run.model,
@@ -38,7 +53,7 @@ def properties(record: RunRecord, score: Score) -> dict[str, str]:
         "playbook_sha256": run.playbook_sha256,
         "run": run.id,
         "seed": str(run.seed),
-        "mode": run.mode,
+        "mode": " and ".join(run.modes),
         "strict": str(run.strict).lower(),
         "interrupted": str(run.interrupted).lower(),
         "score_low": str(score.low),
@@ -51,7 +66,8 @@ def properties(record: RunRecord, score: Score) -> dict[str, str]:
     named |= {f"pinned.{a.key}": str(a.pinned).lower() for a in record.artifacts}
     named |= {f"version.{name}": version for name, version in run.versions.items()}
     named |= {f"machine.{name}": value for name, value in run.machine.items()}
-    return {f"modelqa.{name}": one_line(value) for name, value in named.items()}
+    prefix = f"modelqa.{playbook}." if playbook else "modelqa."
+    return {f"{prefix}{name}": one_line(value) for name, value in named.items()}
 
 
 def _labels(records: Sequence[RunRecord]) -> list[str]:

@@ -126,6 +126,7 @@ def _lines() -> dict[str, Schema]:
         "request": {"oneOf": [_ref(r) for r in REQUESTS]},
         "answer": {"oneOf": [_ref(a) for a in ANSWERS]},
         "seconds": {"type": "number", "minimum": 0},
+        "resumed": {"type": "boolean"},
         "time": time,
     }
     return {
@@ -133,6 +134,7 @@ def _lines() -> dict[str, Schema]:
         "artifact": _line("artifact", {"artifact": _ref(ArtifactInfo)}),
         "answer": _line("answer", answer),
         "result": _line("result", {"result": _ref(CaseResult)}),
+        "incident": _line("incident", {"cell": text, "text": text}),
         "end": _line("end", {"ended": time, "interrupted": {"type": "boolean"}}),
     }
 

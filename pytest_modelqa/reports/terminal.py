@@ -140,7 +140,7 @@ def _head(page: _Page, record: RunRecord, _score: Score) -> None:
     page.heading(one_line(f"{run.playbook}: {model}"))
     facts = [
         f"run {run.id}",
-        f"{run.mode} mode",
+        f"mode {' and '.join(run.modes)}",
         f"seed {run.seed}",
         count(len(record.planned), "case"),
         count(record.answers, "answer"),
@@ -148,6 +148,14 @@ def _head(page: _Page, record: RunRecord, _score: Score) -> None:
         *(["strict"] if run.strict else []),
     ]
     page.line(", ".join(facts))
+
+
+def _incidents(page: _Page, record: RunRecord, _score: Score) -> None:
+    if record.incidents:
+        page.heading("Incidents")
+        page.line("Workers that died and whose requests were answered when asked again:")
+        for text in record.incidents:
+            page.line(shortened(text, REASON_CHARACTERS), indent=2)
 
 
 def _gateways(page: _Page, _record: RunRecord, score: Score) -> None:
@@ -280,6 +288,7 @@ def _next(page: _Page, record: RunRecord, score: Score) -> None:
 
 _SECTIONS: tuple[Callable[[_Page, RunRecord, Score], None], ...] = (
     _head,
+    _incidents,
     _gateways,
     _outcomes,
     _failed,

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import platform
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 _LEAST_ADDRESS_SPACE = 16 << 30
 """torch with its CUDA libraries maps about 10 GiB of addresses before any weight is loaded."""
@@ -29,6 +31,31 @@ def address_space(limit_mb: int | None) -> int:
         return limit_mb << 20
     physical = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return max(physical, _LEAST_ADDRESS_SPACE)
+
+
+def oom_kills() -> int:
+    """Processes that the kernel killed for lack of memory, in this control group if it tells."""
+    for file in (Path("/sys/fs/cgroup/memory.events"), Path("/proc/vmstat")):
+        with suppress(OSError):
+            for line in file.read_text(encoding="ascii").splitlines():
+                name, _, count = line.partition(" ")
+                if name == "oom_kill":
+                    return int(count)
+    return 0
+
+
+def cache_bytes() -> int:
+    """What the caches of a batch may take: an eighth of physical memory."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 8
+
+
+def copies(model_bytes: int) -> int:
+    """How many workers may hold a model: one a thread, in half of the physical memory.
+
+    A model takes about three times its file while it is loaded and converted.
+    """
+    half = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
+    return max(1, min(threads_per_worker(), half // max(1, 3 * model_bytes)))
 
 
 def machine() -> dict[str, str]:

@@ -12,6 +12,7 @@ from typing import Any
 
 from pytest_modelqa.core.result import ArtifactInfo, CaseResult, PlannedCase, RunInfo, RunRecord
 from pytest_modelqa.core.wire import decode
+from pytest_modelqa.runtime.stopping import settled
 
 
 @dataclass(slots=True)
@@ -22,6 +23,7 @@ class _Gathered:
     artifacts: dict[str, ArtifactInfo] = field(default_factory=dict)
     answers: set[str] = field(default_factory=set)
     open_ids: set[str] = field(default_factory=set)
+    incidents: list[str] = field(default_factory=list)
 
 
 def records(lines: Iterable[dict[str, Any]], run_id: str = "") -> list[RunRecord]:
@@ -49,6 +51,8 @@ def _take(into: _Gathered, line: dict[str, Any]) -> None:
             into.artifacts[info.key] = info
         case "answer":
             into.answers.add(line["key"])
+        case "incident":
+            into.incidents.append(f"{line['cell']}: {line['text']}")
         case "result":
             result = decode(CaseResult, line["result"])
             into.results[result.case.id] = result
@@ -69,11 +73,13 @@ def _record(g: _Gathered) -> RunRecord:
         interrupted=bool(g.open_ids) or any(r.interrupted for r in g.runs),
     )
     order = {case_id: i for i, case_id in enumerate(g.planned)}
-    results = sorted(g.results.values(), key=lambda r: order.get(r.case.id, len(order)))
+    in_order = sorted(g.results.values(), key=lambda r: order.get(r.case.id, len(order)))
+    results = settled(run.failure_policy, in_order)
     return RunRecord(
         run=run,
         planned=tuple(g.planned.values()),
         results=tuple(results),
         artifacts=tuple(g.artifacts.values()),
         answers=len(g.answers),
+        incidents=tuple(g.incidents),
     )

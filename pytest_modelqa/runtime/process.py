@@ -4,32 +4,40 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import select
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from pytest_modelqa.core.model import Mode
 from pytest_modelqa.core.request import Request
 from pytest_modelqa.core.wire import encode
+from pytest_modelqa.runtime.machine import oom_kills
 from pytest_modelqa.runtime.protocol import WorkerConfig
 
 _LOG_TAIL_LINES = 60
 _LOG_TAIL_BYTES = 16_384
+_OUT_OF_MEMORY = re.compile(r"bad_alloc|failed to allocate|cannot allocate memory", re.IGNORECASE)
 
 
 class WorkerDied(Exception):
-    """The process is gone. `how` says by what: a signal, an exit code, garbage on the pipe."""
+    """The process is gone. `how` says by what: a signal, an exit code, garbage on the pipe.
 
-    def __init__(self, how: str, log: str) -> None:
+    `from_outside` marks a SIGKILL that the kernel's out-of-memory killer did not send.
+    """
+
+    def __init__(self, how: str, log: str, *, from_outside: bool = False) -> None:
         super().__init__(how)
         self.how = how
         self.log = log
+        self.from_outside = from_outside
 
 
 class WorkerSilent(Exception):
@@ -41,6 +49,7 @@ class Process:
 
     def __init__(self, config: WorkerConfig, log: Path) -> None:
         self._log = log
+        self._oom_kills = oom_kills()
         reader, writer = os.pipe()
         config = replace(config, channel=writer)
         log.parent.mkdir(parents=True, exist_ok=True)
@@ -63,28 +72,28 @@ class Process:
         """The worker's process id."""
         return self._popen.pid
 
-    def send(self, requests: Sequence[Request]) -> None:
-        """Hand over a batch. Raises WorkerDied."""
-        line = json.dumps({"op": "batch", "requests": [encode(r) for r in requests]})
-        assert self._popen.stdin is not None
-        try:
-            self._popen.stdin.write(line.encode() + b"\n")
-            self._popen.stdin.flush()
-        except OSError as error:
-            raise self._death() from error
+    def fileno(self) -> int:
+        """What `select` waits for."""
+        return self._reader
 
-    def receive(self, deadline: float) -> dict[str, Any]:
-        """The next message. `deadline` is on time.monotonic(). Raises WorkerDied, WorkerSilent."""
-        while b"\n" not in self._buffer:
-            left = deadline - time.monotonic()
-            if left <= 0 or not select.select([self._reader], [], [], left)[0]:
-                raise WorkerSilent
+    def send(self, requests: Sequence[Request], mode: Mode, threads: int) -> None:
+        """Hand over a batch. A process that is gone tells so when its messages are read."""
+        encoded = [encode(r) for r in requests]
+        batch = {"op": "batch", "mode": mode, "threads": threads, "requests": encoded}
+        assert self._popen.stdin is not None
+        with suppress(OSError):
+            self._popen.stdin.write(json.dumps(batch).encode() + b"\n")
+            self._popen.stdin.flush()
+
+    def messages(self) -> Iterator[dict[str, Any]]:
+        """Every message that has come; does not wait. Raises WorkerDied after the last one."""
+        while self._reader >= 0 and select.select([self._reader], [], [], 0)[0]:
             data = os.read(self._reader, 1 << 16)
             if not data:
                 raise self._death()
-            self._buffer += data
-        line, self._buffer = self._buffer.split(b"\n", 1)
-        return self._parsed(line)
+            *lines, self._buffer = (self._buffer + data).split(b"\n")
+            for line in lines:
+                yield self._parsed(line)
 
     def _parsed(self, line: bytes) -> dict[str, Any]:
         try:
@@ -131,7 +140,10 @@ class Process:
             self.kill()
             return WorkerDied("closed its pipe while still running", self.log_tail())
         self.kill()
-        return WorkerDied(_manner(code), self.log_tail())
+        log = self.log_tail()
+        by_kernel = oom_kills() > self._oom_kills
+        outside = code == -signal.SIGKILL and not by_kernel
+        return WorkerDied(_manner(code, log, by_kernel=by_kernel), log, from_outside=outside)
 
     def _close_pipes(self) -> None:
         if self._reader >= 0:
@@ -142,10 +154,19 @@ class Process:
                 self._popen.stdin.close()
 
 
-def _manner(code: int) -> str:
+def ready(processes: Sequence[Process], deadline: float) -> list[Process]:
+    """Those that wrote or ended; waits for the first until `deadline` on time.monotonic()."""
+    return select.select(processes, [], [], max(0.0, deadline - time.monotonic()))[0]
+
+
+def _manner(code: int, log: str, *, by_kernel: bool) -> str:
     if code == -signal.SIGKILL:
-        return "was killed by SIGKILL (by the system for lack of memory, or by somebody)"
+        if by_kernel:
+            return "was killed by the kernel for lack of memory (OOM kill)"
+        return "was killed by SIGKILL from outside: the kernel's OOM killer did not do it"
     if code == -signal.SIGABRT:
+        if _OUT_OF_MEMORY.search(log):
+            return "aborted (SIGABRT: an allocation failed, see limits.memory_mb)"
         return "aborted (SIGABRT: an assertion or an uncaught exception of native code)"
     if code < 0:
         return f"died of {signal.Signals(-code).name}"

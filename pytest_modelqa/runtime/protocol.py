@@ -1,10 +1,11 @@
 """What passes between the parent and its worker: one JSON object a line, both ways.
 
-To the worker, on stdin:    {"op": "batch", "requests": [...]}
+To the worker, on stdin:    {"op": "batch", "mode": "exact", "threads": 1, "requests": [...]}
 From the worker, on a pipe of its own (stdout and stderr go to a log, native code writes there):
     {"op": "beat"}                            every few seconds, from a thread
-    {"op": "opening"} / {"op": "opened", "build": ...}
+    {"op": "opening"} / {"op": "opened"}
     {"op": "begin", "index": i} / {"op": "answer", "index": i, "answer": {...}, "seconds": s}
+        (in mode fast several have begun at a time, and seconds are those since the last answer)
     {"op": "done"}                            the batch is finished
 """
 
@@ -24,7 +25,10 @@ SILENCE_S = 60.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerConfig:
-    """Everything a worker is told at its start; `memory_bytes` becomes RLIMIT_AS."""
+    """Everything a worker is told at its start; `memory_bytes` becomes RLIMIT_AS.
+
+    `threads` is the most that it may use, `cache_bytes` what the caches of a batch may take.
+    """
 
     engine: str
     artifact: Path
@@ -34,9 +38,9 @@ class WorkerConfig:
     n_ctx: int
     arrays: Path
     memory_bytes: int
-    channel: int
+    cache_bytes: int
+    channel: int = -1
     dtype: str = "float32"
-    mode: str = "exact"
 
     def to_json(self) -> str:
         """One line for the command line."""

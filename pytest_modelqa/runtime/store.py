@@ -13,10 +13,32 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from pytest_modelqa.core.answer import Answer, Generation
 from pytest_modelqa.core.errors import OutputError, UsageError
-from pytest_modelqa.core.ids import canonical
+from pytest_modelqa.core.ids import canonical, digest
+from pytest_modelqa.core.wire import encode
 
 SUFFIX = ".evidence.jsonl"
+
+
+LONGEST_TEXT = 16_384
+"""Characters of a text that evidence keeps; the rest is known by its hash."""
+
+_CUT = "text_sha256"
+
+
+def written(answer: Answer) -> dict[str, Any]:
+    """An answer as evidence keeps it: a text beyond 16,384 characters is cut, and hashed whole."""
+    body: dict[str, Any] = encode(answer)
+    if isinstance(answer, Generation) and len(answer.text) > LONGEST_TEXT:
+        body["text"] = answer.text[:LONGEST_TEXT]
+        body[_CUT] = digest(answer.text)
+    return body
+
+
+def is_cut(body: dict[str, Any]) -> bool:
+    """True for an answer that evidence does not hold in full."""
+    return bool(body.get(_CUT))
 
 
 class Store:

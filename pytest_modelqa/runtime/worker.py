@@ -17,16 +17,19 @@ import sys
 import threading
 import time
 import traceback
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import IO, Any
 
 from pytest_modelqa.artifacts.inspect import inspect
 from pytest_modelqa.core.answer import Answer, Failure, Inspection
 from pytest_modelqa.core.errors import Refused, Unavailable
-from pytest_modelqa.core.request import Inspect, Request
+from pytest_modelqa.core.model import Mode
+from pytest_modelqa.core.request import Generate, Inspect, Request
 from pytest_modelqa.core.wire import decode_request, encode
 from pytest_modelqa.engines import engine_table, resolve
 from pytest_modelqa.engines.base import Engine, Settings
+from pytest_modelqa.runtime.bisection import halves
 from pytest_modelqa.runtime.protocol import BEAT_S, WorkerConfig
 
 
@@ -58,26 +61,83 @@ class Session:
         self._refusal: Failure | None = None
         self._synthetic = engine_table()[config.engine].synthetic
 
-    def answer(self, request: Request) -> Answer:
+    def serve(self, requests: Sequence[Request], mode: Mode, threads: int) -> None:
+        """Answer a batch, each request once, as answers come."""
+        together = {}
+        start = time.perf_counter()
+        for index, request in enumerate(requests):
+            if mode == "fast" and isinstance(request, Generate):
+                together[index] = request
+                continue
+            self._begin(index)
+            start = self._send(index, self._answer(request, threads), start)
+        for index, answer in self._answers(together, threads):
+            start = self._send(index, answer, start)
+        self._channel.send("done")
+
+    def _answers(
+        self, together: Mapping[int, Generate], threads: int
+    ) -> Iterator[tuple[int, Answer]]:
+        engine = self._opened(threads) if together else None
+        if engine is not None:
+            yield from self._answer_together(engine, together)
+        elif self._refusal is not None:
+            for index in together:
+                self._begin(index)
+                yield index, self._refusal
+
+    def _begin(self, index: int) -> None:
+        self._channel.send("begin", index=index)
+
+    def _send(self, index: int, answer: Answer, start: float) -> float:
+        now = time.perf_counter()
+        self._channel.send("answer", index=index, answer=encode(answer), seconds=now - start)
+        return now
+
+    def _answer(self, request: Request, threads: int) -> Answer:
         """Answer, or say why not. Only MemoryError and ordinary exceptions can be caught here."""
         if isinstance(request, Inspect):
             return self._inspection
+        engine = self._opened(threads)
+        if engine is None:
+            assert self._refusal is not None
+            return self._refusal
+        try:
+            return engine.answer(request)
+        except Exception as error:  # noqa: BLE001 - it is this request's fate
+            return _failure(error)
+
+    def _answer_together(
+        self, engine: Engine, requests: Mapping[int, Generate]
+    ) -> Iterator[tuple[int, Answer]]:
+        """An exception is the fate of the one request that raises it alone: halve to find it."""
+        left = dict(requests)
+        begun: set[int] = set()
+        order = list(requests)
+
+        def begin(at: int) -> None:
+            begun.add(order[at])
+            self._begin(order[at])
+
+        try:
+            for at, answer in engine.answer_batch(list(requests.values()), begin):
+                del left[order[at]]
+                yield order[at], answer
+        except Exception as error:  # noqa: BLE001 - it is a request's fate
+            suspects = [i for i in left if i in begun] or list(left)
+            if len(suspects) == 1:
+                yield suspects[0], _failure(error)
+            rest = [i for i in left if i not in suspects]
+            for unit in (*halves(suspects), rest):
+                if unit:
+                    yield from self._answer_together(engine, {i: requests[i] for i in unit})
+
+    def _opened(self, threads: int) -> Engine | None:
         if self._engine is None and self._refusal is None:
             self._open()
-        if self._refusal is not None:
-            return self._refusal
-        assert self._engine is not None
-        try:
-            return self._engine.answer(request)
-        except Refused as error:
-            return Failure(cause="refused", reason=error.what, remedy=error.remedy)
-        except MemoryError:
-            return Failure(
-                cause="crashed", reason="out of memory (limits.memory_mb)", detail=_trace()
-            )
-        except Exception as error:  # noqa: BLE001 - it is this request's fate
-            reason = f"the engine raised {type(error).__name__}: {error}"
-            return Failure(cause="error", reason=reason, detail=_trace())
+        if self._engine is not None:
+            self._engine.use_threads(threads)
+        return self._engine
 
     def _open(self) -> None:
         self._channel.send("opening")
@@ -96,8 +156,7 @@ class Session:
         except Exception as error:  # noqa: BLE001 - a foreign loader may raise anything
             reason = f"loading raised {type(error).__name__}: {error}"
             self._refusal = Failure(cause="refused", reason=reason, detail=_trace())
-        build = self._engine.describe().build if self._engine else ""
-        self._channel.send("opened", build=build)
+        self._channel.send("opened")
 
     @cached_property
     def _inspection(self) -> Inspection:
@@ -131,8 +190,8 @@ class Session:
             threads=c.threads,
             n_ctx=c.n_ctx,
             arrays=c.arrays,
+            memory_bytes=c.cache_bytes,
             dtype=c.dtype,
-            mode=c.mode,
         )
 
 
@@ -145,22 +204,18 @@ def main() -> None:
     _limit_memory(config.memory_bytes)
     channel = Channel(os.fdopen(config.channel, "w", encoding="utf-8"))
     threading.Thread(target=_beat, args=(channel,), daemon=True).start()
-    batches: queue.SimpleQueue[list[Any]] = queue.SimpleQueue()
+    batches: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
     threading.Thread(target=_read, args=(batches,), daemon=True).start()
     session = Session(config, channel)
     while True:
-        for index, data in enumerate(batches.get()):
-            channel.send("begin", index=index)
-            start = time.perf_counter()
-            answer = session.answer(decode_request(data))
-            seconds = time.perf_counter() - start
-            channel.send("answer", index=index, answer=encode(answer), seconds=seconds)
-        channel.send("done")
+        batch = batches.get()
+        requests = [decode_request(data) for data in batch["requests"]]
+        session.serve(requests, batch["mode"], batch["threads"])
 
 
-def _read(batches: queue.SimpleQueue[list[Any]]) -> None:
+def _read(batches: queue.SimpleQueue[dict[str, Any]]) -> None:
     for line in sys.stdin:
-        batches.put(json.loads(line)["requests"])
+        batches.put(json.loads(line))
     os._exit(0)  # the parent closed the pipe or died: no orphan stays behind
 
 
@@ -182,6 +237,18 @@ def _limit_memory(limit: int) -> None:
     if hard != resource.RLIM_INFINITY:
         limit = min(limit, hard)
     resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
+
+
+def _failure(error: Exception) -> Failure:
+    match error:
+        case Refused():
+            return Failure(cause="refused", reason=error.what, remedy=error.remedy)
+        case MemoryError():
+            reason = "out of memory: the limit of the worker's address space (limits.memory_mb)"
+            return Failure(cause="crashed", reason=reason, detail=_trace())
+        case _:
+            reason = f"the engine raised {type(error).__name__}: {error}"
+            return Failure(cause="error", reason=reason, detail=_trace())
 
 
 def _trace() -> str:

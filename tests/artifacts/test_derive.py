@@ -136,11 +136,11 @@ def workers(
         WorkerConfig(
             engine=engine, artifact=provision(spec, both, folder=where).path, format=spec.format,
             backend="cpu", threads=1, n_ctx=512, arrays=where, memory_bytes=address_space(None),
-            channel=-1,
+            cache_bytes=1 << 30,
         )
         for engine, spec in (("llamacpp", parent), ("transformers", child))
     ]  # fmt: skip
-    with Pool(logs=where, load_timeout_s=120, request_timeout_s=60) as pool:
+    with Pool(logs=where, load_timeout_s=120, request_floor_s=60, request_timeout_s=60) as pool:
         yield pool, configs[0], configs[1]
 
 

@@ -11,12 +11,11 @@ from hypothesis import strategies as st
 
 from pytest_modelqa.core.answer import ANSWERS, Answer, Finding, Generation, Inspection, Logits
 from pytest_modelqa.core.ids import canonical, content_key, derived_seed
-from pytest_modelqa.core.request import REQUESTS, Generate, Message, Request, ScoreLogits
+from pytest_modelqa.core.request import REQUESTS, Generate, Message, Request, Retrace, ScoreLogits
 from pytest_modelqa.core.wire import decode_answer, decode_request, encode
 
-REQUEST_VALUES = st.one_of(
-    *[st.from_type(kind) for kind in REQUESTS if kind is not Generate and kind is not ScoreLogits]
-)
+VALIDATING = (Generate, ScoreLogits, Retrace)
+REQUEST_VALUES = st.one_of(*[st.from_type(k) for k in REQUESTS if k not in VALIDATING])
 ANSWER_VALUES = st.one_of(*[st.from_type(kind) for kind in ANSWERS])
 
 
@@ -37,6 +36,7 @@ def test_generate_survives_both_ways_of_asking() -> None:
         Generate(messages=(Message(role="user", content="é🙂"),)),
         ScoreLogits(ids=(1, 2)),
         ScoreLogits(text="a"),
+        Retrace(generation=Generate(prompt="a"), top=2),
     ):
         assert decode_request(json.loads(canonical(encode(request)))) == request
 

@@ -8,25 +8,27 @@ from numpy.typing import NDArray
 
 from pytest_modelqa.core.request import Generate
 from pytest_modelqa.engines.arrays import choose, keep_logits
-from pytest_modelqa.engines.generation import Loop, generate
+from pytest_modelqa.engines.generation import Completion, Job, common_prefix, complete
 
 STOP = 0
 
 
-def looped(rows: list[list[float]], max_tokens: int = 8, n_ctx: int = 100) -> Loop:
+def looped(rows: list[list[float]], max_tokens: int = 8, n_ctx: int = 100) -> Completion:
     """Feed rows of logits one after the other; the last repeats."""
     left = list(rows)
 
-    def feed(_: list[int]) -> NDArray[np.float32]:
+    def feed(ids: list[int]) -> NDArray[np.float32]:
+        assert ids
         return np.array(left.pop(0) if len(left) > 1 else left[0], dtype=np.float32)
 
     request = Generate(prompt="p", max_tokens=max_tokens)
-    return generate(feed, [1, 2], request, stop_ids={STOP}, n_ctx=n_ctx)
+    return complete(feed, Job(prompt=[1, 2], request=request, stop_ids={STOP}, n_ctx=n_ctx))
 
 
 def test_it_takes_the_greatest_logit_until_a_stop_token() -> None:
     loop = looped([[0, 1, 2], [0, 3, 2], [9, 0, 0]])
     assert (loop.ids, loop.finish) == ([2, 1], "stop")
+    assert loop.peaks == [2.0, 3.0]
 
 
 def test_it_ends_at_max_tokens_and_at_the_context() -> None:
@@ -61,3 +63,11 @@ def test_kept_logits_tell_nan_flatness_and_their_file(tmp_path: object) -> None:
     assert kept.spread == 0.0
     assert kept.top1 == (2, 0, -1)
     np.testing.assert_array_equal(load_file(folder.parent / kept.file)["logits"], logits)
+
+
+def test_what_prompts_share_leaves_each_something_of_its_own() -> None:
+    assert common_prefix([[1, 2, 3], [1, 2, 4, 5]]) == 2
+    assert common_prefix([[1, 2, 3], [1, 2]]) == 1
+    assert common_prefix([[1, 2], [1, 2]]) == 1
+    assert common_prefix([[1, 2], [3]]) == 0
+    assert common_prefix([[7]]) == 0

@@ -30,7 +30,7 @@ from pytest_modelqa.core.request import (
     ScoreLogits,
     Tokenize,
 )
-from pytest_modelqa.runtime.machine import address_space, threads_per_worker
+from pytest_modelqa.runtime.machine import address_space, cache_bytes, threads_per_worker
 from pytest_modelqa.runtime.pool import Pool
 from pytest_modelqa.runtime.protocol import WorkerConfig
 
@@ -75,7 +75,7 @@ def configs(smollm2: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str
             n_ctx=256,
             arrays=where / "arrays",
             memory_bytes=address_space(None),
-            channel=-1,
+            cache_bytes=cache_bytes(),
         )
     return made
 
@@ -83,7 +83,7 @@ def configs(smollm2: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str
 @pytest.fixture(scope="module")
 def pool(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pool]:
     logs = tmp_path_factory.mktemp("logs")
-    with Pool(logs=logs, load_timeout_s=120, request_timeout_s=60) as made:
+    with Pool(logs=logs, load_timeout_s=120, request_floor_s=60, request_timeout_s=60) as made:
         yield made
 
 
@@ -192,7 +192,9 @@ def test_a_missing_extra_is_unavailable_and_names_the_command(
     hidden = f"raise ModuleNotFoundError('hidden', name={module!r})"
     (tmp_path / f"{module}.py").write_text(hidden)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    with Pool(logs=tmp_path / "logs", load_timeout_s=60, request_timeout_s=60) as pool:
+    with Pool(
+        logs=tmp_path / "logs", load_timeout_s=60, request_floor_s=60, request_timeout_s=60
+    ) as pool:
         ((_, got),) = pool.answer(configs[engine], [Describe()])
     assert isinstance(got.answer, Failure)
     assert got.answer.cause == "unavailable"
@@ -223,7 +225,9 @@ def test_transformers_refuses_what_it_would_fill_with_random_numbers(
 ) -> None:
     sound = configs["transformers"]
     folder = _changed_config(sound.artifact, tmp_path / "changed", **values)
-    with Pool(logs=tmp_path / "logs", load_timeout_s=120, request_timeout_s=60) as pool:
+    with Pool(
+        logs=tmp_path / "logs", load_timeout_s=120, request_floor_s=60, request_timeout_s=60
+    ) as pool:
         ((_, got),) = pool.answer(replace(sound, artifact=folder), [Describe()])
     assert isinstance(got.answer, Failure)
     assert got.answer.cause == "refused"

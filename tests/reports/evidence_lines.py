@@ -16,7 +16,9 @@ from pytest_modelqa.core.answer import (
     Inspection,
     Logits,
     Rendered,
+    Retraced,
     TokenIds,
+    TracedStep,
 )
 from pytest_modelqa.core.ids import canonical, content_key
 from pytest_modelqa.core.request import (
@@ -26,6 +28,7 @@ from pytest_modelqa.core.request import (
     Message,
     RenderChat,
     Request,
+    Retrace,
     ScoreLogits,
     Tokenize,
 )
@@ -33,7 +36,7 @@ from pytest_modelqa.core.wire import encode
 from tests.reports.records import CELLS, SHA256, mixed
 
 TIME = "2026-01-02T03:04:06Z"
-SETTINGS = {"backend": "cpu", "threads": 2, "n_ctx": 2048, "dtype": "float32", "mode": "exact"}
+SETTINGS = {"backend": "cpu", "n_ctx": 2048, "dtype": "float32", "mode": "exact"}
 TURN = Message(role="user", content="Where is Paris? \x07 日本")
 
 EXCHANGES: tuple[tuple[Request, Answer], ...] = (
@@ -82,6 +85,7 @@ EXCHANGES: tuple[tuple[Request, Answer], ...] = (
             special_ids=0,
             prefill_s=0.05,
             decode_s=0.02,
+            peaks=(18.5, 17.25),
         ),
     ),
     (
@@ -94,6 +98,15 @@ EXCHANGES: tuple[tuple[Request, Answer], ...] = (
             nonfinite=1,
             spread=math.nan,
             top1=(-1, 5),
+        ),
+    ),
+    (
+        Retrace(generation=Generate(messages=(TURN,))),
+        Retraced(
+            ids=(7,),
+            finish="length",
+            stop_ids=(2,),
+            steps=(TracedStep(ids=(7, 9), logits=(18.5, 3.0), rescored=(18.4, 3.1)),),
         ),
     ),
     (
@@ -111,6 +124,7 @@ def lines() -> list[dict[str, Any]]:
     ]
     found += [{"type": "artifact", "artifact": encode(a)} for a in whole.artifacts]
     found += [_answer(request, answer) for request, answer in EXCHANGES]
+    found += [{"type": "incident", "cell": CELLS[0], "text": "2 requests under way: it died"}]
     found += [{"type": "result", "result": encode(r)} for r in whole.results]
     found += [{"type": "end", "ended": TIME, "interrupted": False}]
     return [{**line, "crc": checksum(line)} for line in found]
@@ -137,5 +151,6 @@ def _answer(request: Request, answer: Answer) -> dict[str, Any]:
         "request": encode(request),
         "answer": encode(answer),
         "seconds": 0.07,
+        "resumed": False,
         "time": TIME,
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from pytest_modelqa.core.check import Category
+from pytest_modelqa.core.check import Category, FailurePolicy
 from pytest_modelqa.core.result import ArtifactInfo, CaseResult, PlannedCase, RunInfo, RunRecord
 from pytest_modelqa.core.verdict import Outcome, Verdict
 
@@ -87,7 +87,8 @@ def run_info() -> RunInfo:
         model="example/Tiny-Chat",
         revision="main",
         seed=7,
-        mode="exact",
+        modes=("exact",),
+        failure_policy=FailurePolicy.STOP_ON_P0,
         started="2026-01-02T03:04:05Z",
         ended="2026-01-02T03:04:35Z",
         versions={"pytest-modelqa": "0.1.0", "pytest": "9.2.0"},

@@ -1,0 +1,153 @@
+"""Every answer of a run: asked once, written down, and taken from earlier evidence where it is.
+
+An answer's key is the hash of its request, the artifact's SHA-256 (which covers tokenizer and chat
+template: they are files of the artifact), the engine's build and the settings that decide results.
+Threads are none of them: both engines give the same answers for any number (tests compare them).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from pytest_modelqa.core.answer import Generation
+from pytest_modelqa.core.ids import content_key
+from pytest_modelqa.core.model import Mode
+from pytest_modelqa.core.request import Generate, Inspect, Request
+from pytest_modelqa.core.wire import encode
+from pytest_modelqa.engines import build_of
+from pytest_modelqa.runtime.earlier import Earlier
+from pytest_modelqa.runtime.machine import copies, versions
+from pytest_modelqa.runtime.pool import Answered, Pool
+from pytest_modelqa.runtime.protocol import WorkerConfig
+from pytest_modelqa.runtime.store import Store, written
+
+Progress = Callable[[str, int, int, float], None]
+"""Called per answer with the cell's id, answers so far, answers in the batch, tokens/s so far."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Who answers: an artifact in an engine, for a cell. `bytes` is the artifact's size."""
+
+    cell: str
+    artifact_sha256: str
+    bytes: int
+    config: WorkerConfig
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """An answer under its key."""
+
+    key: str
+    answered: Answered
+
+
+class Answers:
+    """Asks the pool what neither this run nor an earlier one has answered."""
+
+    def __init__(
+        self, pool: Pool, store: Store, earlier: Earlier, progress: Progress | None = None
+    ) -> None:
+        self._pool = pool
+        self._store = store
+        self._earlier = earlier
+        self._progress = progress
+        self._recorded: dict[tuple[WorkerConfig, Mode, Request], Recorded] = {}
+
+    def get(self, source: Source, request: Request, mode: Mode) -> Recorded:
+        """What was answered. Raises KeyError when nobody asked."""
+        return self._recorded[source.config, _mode(request, mode), request]
+
+    def ask(self, source: Source, requests: Iterable[Request], mode: Mode) -> None:
+        """Answer the distinct requests that nobody asked yet; everything is written down."""
+        new: dict[Mode, list[Request]] = {}
+        for request in dict.fromkeys(requests):
+            how = _mode(request, mode)
+            if (source.config, how, request) not in self._recorded:
+                new.setdefault(how, []).append(request)
+        for how, fresh in new.items():
+            self._ask(source, [r for r in fresh if not self._resumed(source, r, how)], how)
+
+    def _ask(self, source: Source, requests: list[Request], mode: Mode) -> None:
+        tokens, seconds = 0, 0.0
+        width = copies(source.bytes)
+        batch = self._pool.answer(source.config, requests, mode=mode, width=width)
+        for done, (index, answered) in enumerate(batch, start=1):
+            self._record(source, requests[index], mode, answered)
+            if isinstance(answered.answer, Generation):
+                tokens += len(answered.answer.ids)
+            seconds += answered.seconds
+            if self._progress:
+                rate = tokens / seconds if seconds else 0.0
+                self._progress(source.cell, done, len(requests), rate)
+        while self._pool.incidents:
+            text = self._pool.incidents.pop(0)
+            self._store.write({"type": "incident", "cell": source.cell, "text": text})
+
+    def _resumed(self, source: Source, request: Request, mode: Mode) -> bool:
+        key = content_key(encode(request), source.artifact_sha256, _engine(source, request, mode))
+        answered = self._earlier.take(key, self._store.arrays)
+        if answered is None:
+            return False
+        self._record(source, request, mode, answered, resumed=True)
+        return True
+
+    def _record(
+        self,
+        source: Source,
+        request: Request,
+        mode: Mode,
+        answered: Answered,
+        *,
+        resumed: bool = False,
+    ) -> None:
+        engine = _engine(source, request, mode)
+        encoded = encode(request)
+        key = content_key(encoded, source.artifact_sha256, engine)
+        self._recorded[source.config, mode, request] = Recorded(key=key, answered=answered)
+        self._store.write(
+            {
+                "type": "answer",
+                "key": key,
+                "cell": source.cell,
+                "artifact_sha256": source.artifact_sha256,
+                "engine": engine,
+                "request": encoded,
+                "answer": written(answered.answer),
+                "seconds": answered.seconds,
+                "resumed": resumed,
+                "time": now(),
+            }
+        )
+
+
+def _mode(request: Request, mode: Mode) -> Mode:
+    """Only generations are answered in batches."""
+    return mode if isinstance(request, Generate) else "exact"
+
+
+def _engine(source: Source, request: Request, mode: Mode) -> dict[str, Any]:
+    """What besides request and artifact decides an answer."""
+    ours = versions().get("pytest-modelqa", "")
+    if isinstance(request, Inspect):
+        return {"name": "inspection", "build": ours, "settings": {}}
+    config = source.config
+    return {
+        "name": config.engine,
+        "build": f"{build_of(config.engine)}, pytest-modelqa {ours}",
+        "settings": {
+            "backend": config.backend,
+            "n_ctx": config.n_ctx,
+            "dtype": config.dtype,
+            "mode": mode,
+        },
+    }
+
+
+def now() -> str:
+    """UTC, ISO 8601, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
