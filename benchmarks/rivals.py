@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -60,8 +61,19 @@ def environment_of(name: str, requirements: tuple[str, ...]) -> Path:
         raise NotMeasured("uv is not installed")
     folder = models.folder() / "envs" / name
     timed([uv, "venv", "--quiet", "--allow-existing", "--python", sys.executable, folder])
-    timed([uv, "pip", "install", "--quiet", "--python", folder, *requirements])
+    links = ["--find-links", _wheels(uv)] if any("llama" in r for r in requirements) else []
+    timed([uv, "pip", "install", "--quiet", "--python", folder, *links, *requirements])
     return folder / "bin" / "python"
+
+
+def _wheels(uv: str) -> Path:
+    """llama-cpp-python of our own version, compiled once for all: it comes as source."""
+    folder = models.folder() / "wheels"
+    wanted = version("llama-cpp-python")
+    if not list(folder.glob(f"llama_cpp_python-{wanted}-*.whl")):
+        pip = [uv, "tool", "run", "--python", sys.executable, "pip"]
+        timed([*pip, "wheel", "--no-deps", "-w", folder, f"llama-cpp-python=={wanted}"])
+    return folder
 
 
 def _script(name: str, job: Job, more: Mapping[str, str]) -> float:
@@ -138,7 +150,7 @@ def _promptfoo(job: Job, more: Mapping[str, str]) -> float:
     return seconds
 
 
-_LLAMA = ("llama-cpp-python>=0.3.16",)
+_LLAMA = (f"llama-cpp-python=={version('llama-cpp-python')}",)
 _TORCH = ("torch>=2.6", "transformers>=5.0", "accelerate>=1.2")
 RIVALS: dict[str, tuple[tuple[str, ...], Run]] = {
     "lm-eval (transformers, bfloat16)": (("lm-eval[hf]>=0.4.9", *_TORCH), _lm_eval),

@@ -21,9 +21,8 @@ def main() -> None:
         model_path=job["folder"],
         device="cpu",
         torch_dtype="bfloat16",
-        config=GenerateConfig(
-            max_tokens=job["max_tokens"], temperature=0.0, max_connections=job["batch"]
-        ),
+        do_sample=False,
+        config=GenerateConfig(max_tokens=job["max_tokens"], max_connections=job["batch"]),
     )
     samples = [Sample(input=p, target="") for p in job["prompts"]]
     task = Task(dataset=samples, solver=generate(), scorer=includes())

@@ -37,6 +37,11 @@ class Part:
     outcome: Outcome
     reason: str
 
+    @property
+    def verdict(self) -> Verdict:
+        """The same, of a case of its own."""
+        return Verdict(outcome=self.outcome, reason=self.reason, tested=1)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:

@@ -2,7 +2,7 @@
 
 The artifact is a JSON file. `load` says what opening does; `rules` are tried in order, the first
 whose `match` is a substring of the prompt (or of the last message) decides; `text` is answered,
-or `do` is done:
+or `do` is done, each after `delay_s` seconds:
 
     {"load": "ok", "rules": [{"match": "2 + 2", "text": "4"}, {"match": "boom", "do": "segfault"}],
      "text": "I am a script."}
@@ -32,7 +32,9 @@ from pytest_modelqa.core.answer import (
     Description,
     Generation,
     Rendered,
+    Retraced,
     TokenIds,
+    TracedStep,
 )
 from pytest_modelqa.core.errors import Refused
 from pytest_modelqa.core.request import (
@@ -40,6 +42,7 @@ from pytest_modelqa.core.request import (
     Generate,
     RenderChat,
     Request,
+    Retrace,
     ScoreLogits,
     Tokenize,
 )
@@ -101,6 +104,8 @@ class Scripted:
                 return Rendered(text="\n".join(m.content for m in request.messages))
             case Generate():
                 return self._generate(request)
+            case Retrace():
+                return _retraced(self._generate(request.generation))
             case ScoreLogits():
                 count = len(request.ids) or len(request.text)
                 ramp = np.linspace(-1, 1, _VOCABULARY, dtype=np.float32)
@@ -131,6 +136,7 @@ class Scripted:
             (r for r in self._script.get("rules", ()) if r["match"] in prompt), {}
         )
         do = rule.get("do", "")
+        time.sleep(self._script.get("delay_s", 0))
         text = rule.get("text", self._script.get("text", ""))
         if do in ("nan", "empty", "pad"):
             text = ""
@@ -151,7 +157,15 @@ class Scripted:
             special_ids=len(ids) if do == "pad" else 0,
             prefill_s=0.001,
             decode_s=0.001,
+            peaks=(1.0,) * len(ids),
         )
+
+
+def _retraced(made: Generation) -> Retraced:
+    """The same ids, each of them certain; a text that ended chose id 0."""
+    chosen = (*made.ids, *((0,) if made.finish == "stop" else ()))
+    steps = (TracedStep(ids=(i,), logits=(1.0,), rescored=(1.0,)) for i in chosen)
+    return Retraced(ids=made.ids, finish=made.finish, stop_ids=(0,), steps=tuple(steps))
 
 
 def _misbehave(how: str) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from pytest_modelqa.core.check import Case
 from pytest_modelqa.core.result import CaseResult
-from pytest_modelqa.core.verdict import Part, Verdict
+from pytest_modelqa.core.verdict import Verdict
 from pytest_modelqa.plan import Plan
 from pytest_modelqa.reports.junit import case_properties
 
@@ -89,7 +89,7 @@ class CaseItem(pytest.Item):
         self.user_properties += case_properties(result).items()
         verdict = result.verdict
         if self.part is not None and verdict.parts:
-            verdict = of_part(verdict.parts[self.part])
+            verdict = verdict.parts[self.part].verdict
         if verdict.outcome.failed or (verdict.outcome.undecided and qualification.options.strict):
             raise CaseFailed(verdict)
         if verdict.outcome.undecided:
@@ -110,11 +110,6 @@ class CaseItem(pytest.Item):
     def reportinfo(self) -> tuple[os.PathLike[str] | str, int | None, str]:
         """The playbook and the case's id."""
         return self.path, None, self.case.id
-
-
-def of_part(part: Part) -> Verdict:
-    """The verdict of one example."""
-    return Verdict(outcome=part.outcome, reason=part.reason, tested=1)
 
 
 def skip_text(verdict: Verdict) -> str:

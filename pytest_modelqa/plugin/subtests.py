@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import pytest
 
@@ -30,27 +30,16 @@ def subtest_reports(
     if kind is None:
         return
     for part in parts:
+        failed = part.outcome.failed or (part.outcome.undecided and strict)
+        text = f"{part.outcome}: {part.reason}"
+        skipped = part.outcome.undecided and not strict
         made = kind(
             nodeid=report.nodeid,
             location=report.location,
             keywords=report.keywords,
-            outcome=_outcome(part, strict=strict),
-            longrepr=_longrepr(report, part, strict=strict),
+            outcome="failed" if failed else "skipped" if skipped else "passed",
+            longrepr=text if failed else (report.location[0], 1, text) if skipped else None,
             when="call",
         )
         made.context = _Context(msg=part.name)
         yield made
-
-
-def _outcome(part: Part, *, strict: bool) -> Literal["passed", "failed", "skipped"]:
-    if part.outcome.failed or (part.outcome.undecided and strict):
-        return "failed"
-    return "skipped" if part.outcome.undecided else "passed"
-
-
-def _longrepr(report: pytest.TestReport, part: Part, *, strict: bool) -> Any:
-    outcome = _outcome(part, strict=strict)
-    text = f"{part.outcome}: {part.reason}"
-    if outcome == "skipped":
-        return report.location[0], 1, text
-    return text if outcome == "failed" else None

@@ -36,25 +36,10 @@ limits: {{request_timeout_s: 120, n_ctx: 1024}}
 scenarios:
 """
 
-TOPICS = tuple(
-    [
-        "sea",
-        "books",
-        "rain",
-        "bread",
-        "trains",
-        "music",
-        "moon",
-        "chess",
-        "bees",
-        "winter",
-        "glass",
-        "clocks",
-        "rivers",
-        "maps",
-        "salt",
-    ]
-)
+TOPICS = (
+    "sea", "books", "rain", "bread", "trains", "music", "moon", "chess", "bees", "winter", "glass",
+    "clocks", "rivers", "maps", "salt",
+)  # fmt: skip
 
 
 @pytest.fixture
