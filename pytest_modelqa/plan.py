@@ -15,7 +15,7 @@ from pytest_modelqa.checks.scenario import Announced, Scenario
 from pytest_modelqa.core.check import Case, Check, Severity
 from pytest_modelqa.core.errors import UsageError
 from pytest_modelqa.core.ids import derived_seed
-from pytest_modelqa.core.model import FLOATS, ArtifactSpec, Cell
+from pytest_modelqa.core.model import FLOATS, ArtifactSpec, Cell, Modality
 from pytest_modelqa.core.request import Generate, Request
 from pytest_modelqa.core.result import PlannedCase
 from pytest_modelqa.core.verdict import Verdict, unavailable
@@ -100,6 +100,15 @@ def _scenarios(playbook: Playbook, cell: Cell) -> Iterator[Case]:
         yield replace(case, mode=spec.mode)
 
 
+def _instructed(playbook: Playbook) -> tuple[Modality, ...]:
+    """Where generated scenarios are asked: through the chat template, unless told otherwise."""
+    for block in playbook.blocks:
+        if block.name == GENERATED and block.parameters["modalities"]:
+            return tuple(block.parameters["modalities"])
+    every = playbook.matrix.modalities
+    return ("chat",) if "chat" in every else every
+
+
 def families(playbook: Playbook, block: Block) -> tuple[Generated, ...]:
     """The checks of a block of generated scenarios: the same for every cell."""
     return generated(
@@ -115,7 +124,7 @@ def shown(path: Path) -> str:
 
 def _generated(playbook: Playbook, cell: Cell, drawn: Sequence[Generated]) -> Iterator[Case]:
     command = f"modelqa replay {shlex.quote(shown(playbook.path))} {cell.id}"
-    for family in drawn:
+    for family in drawn if cell.modality in _instructed(playbook) else ():
         check = replace(family, replay=command)
         case = _case(playbook, check, cell, Severity.P2, playbook.tier)
         yield replace(case, mode=check.mode, examples=check.count)

@@ -60,7 +60,8 @@ class Qualifier:
     ) -> None:
         self._plan = plan
         self._strict = strict
-        self._selected: tuple[Case, ...] = plan.cases
+        self._phases = _phases(plan.cases)
+        self._asked: set[tuple[str, int]] = set()
         self._results: dict[str, CaseResult] = {}
         self._artifacts: dict[str, Artifact | Failure] = {}
         self._charged: set[str] = set()
@@ -91,7 +92,7 @@ class Qualifier:
     def select(self, cases: Iterable[Case]) -> None:
         """Batches are made of these cases alone."""
         chosen = {case.id for case in cases}
-        self._selected = tuple(c for c in self._plan.cases if c.id in chosen)
+        self._phases = _phases(c for c in self._plan.cases if c.id in chosen)
 
     def close(self, *, interrupted: bool = False) -> None:
         """End the workers, write the last record."""
@@ -114,13 +115,13 @@ class Qualifier:
 
     def _before(self, case: Case) -> list[Case]:
         """The cell's selected gateways that come before this case."""
-        gateways = [c for c in self._selected if c.is_gateway and c.cell == case.cell]
-        return gateways[: gateways.index(case)] if case in gateways else gateways
-
-    def _phase(self, case: Case) -> list[Case]:
-        """The selected cases asked together with this one: G0 alone, G1 to G4, the rest."""
-        mine = _phase_of(case)
-        return [c for c in self._selected if c.cell == case.cell and _phase_of(c) == mine]
+        before: list[Case] = []
+        for phase in range(_phase_of(case) + 1):
+            for gateway in self._phases.get((case.scope, phase), ()):
+                if not gateway.is_gateway or gateway is case:
+                    return before
+                before.append(gateway)
+        return before
 
     def _judged(self, case: Case) -> CaseResult:
         if reason := self._stopping.reason_against(case.id):
@@ -135,12 +136,14 @@ class Qualifier:
         return self._concluded(case, self._rounds(source, case))
 
     def _ask_phase(self, source: Source, case: Case) -> None:
-        """What all cases of this phase want, in one batch a mode."""
+        """What all selected cases of this phase want, once, in one batch a mode."""
+        place = (case.scope, _phase_of(case))
         wanted: dict[Mode, list[Request]] = {}
-        for other in self._phase(case):
+        for other in self._phases.get(place, (case,)) if place not in self._asked else ():
             assert other.cell is not None
             requests = other.check.requests(other.cell).values()
             wanted.setdefault(other.mode, []).extend(requests)
+        self._asked.add(place)
         for mode, requests_of_mode in wanted.items():
             self._answers.ask(source, requests_of_mode, mode)
 
@@ -273,6 +276,14 @@ def _unique(run_id: str) -> str:
     """A file of its own for each playbook and process; names sort by time."""
     now = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
     return f"{now}-{run_id}-{os.getpid()}"
+
+
+def _phases(cases: Iterable[Case]) -> dict[tuple[str, int], list[Case]]:
+    """Cases that are asked together, by scope and phase: G0 alone, G1 to G4, the rest."""
+    together: dict[tuple[str, int], list[Case]] = {}
+    for case in cases:
+        together.setdefault((case.scope, _phase_of(case)), []).append(case)
+    return together
 
 
 def _phase_of(case: Case) -> int:

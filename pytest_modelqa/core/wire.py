@@ -17,22 +17,32 @@ from pytest_modelqa.core.request import REQUESTS, Request
 
 T = TypeVar("T")
 
+_PLAIN = (int, float)
+"""What is the same in JSON and in memory; ids are by far the most of what is written."""
+
 _REQUESTS = {c.__name__: c for c in REQUESTS}
 _ANSWERS = {c.__name__: c for c in ANSWERS}
 
 
 def encode(value: Any) -> Any:
     """Turn a value of `core` into JSON-able data. NaN and Inf become `{"kind": "float", ...}`."""
+    if isinstance(value, str | int):
+        return value.value if isinstance(value, Enum) else value
     if is_dataclass(value) and not isinstance(value, type):
-        body = {f.name: encode(getattr(value, f.name)) for f in fields(value)}
+        body = {name: encode(getattr(value, name)) for name in _names(type(value))}
         return {"kind": type(value).__name__, **body}
     if isinstance(value, (tuple, list)):
-        return [encode(v) for v in value]
+        return [v if type(v) is int else encode(v) for v in value]
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, float) and not math.isfinite(value):
         return {"kind": "float", "text": repr(value)}
     return value
+
+
+@cache
+def _names(kind: type) -> tuple[str, ...]:
+    return tuple(f.name for f in fields(kind))
 
 
 def decode_request(data: Any) -> Request:
@@ -83,5 +93,6 @@ def _value(hint: Any, value: Any) -> Any:
     if isinstance(hint, type) and issubclass(hint, Enum):
         return hint(value)
     if get_origin(hint) is tuple and isinstance(value, list):
-        return tuple(_value(get_args(hint)[0], v) for v in value)
+        each = get_args(hint)[0]
+        return tuple(v if type(v) in _PLAIN else _value(each, v) for v in value)
     return value

@@ -22,6 +22,7 @@ from pytest_modelqa.playbook.fields import (
     Count,
     Formats,
     Label,
+    Modalities,
     NotNegative,
     Positive,
     Quantizations,
@@ -274,6 +275,11 @@ class Generated(BlockDoc):
     )
     max_tokens: Tokens = 32
     mode: Mode = Field(default="fast", description="falsified answers are confirmed in exact mode")
+    modalities: Modalities | None = Field(
+        default=None,
+        description="asked in these alone; default: chat where test_matrix has it, for these are "
+        "instructions; else all",
+    )
     oracles: dict[Family, str] = Field(
         default_factory=dict, description="family: oracle, where the usual one should not judge"
     )

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 RESULT = pytest.StashKey[CaseResult]()
 
 
-class CaseFailed(Exception):
-    """Carries a verdict from `runtest` to `repr_failure`."""
+class CaseFailed(AssertionError):
+    """Carries a verdict to `repr_failure`; an assertion, for tools that tell them from errors."""
 
     def __init__(self, verdict: Verdict) -> None:
         super().__init__(verdict.reason)
@@ -72,7 +72,10 @@ class CaseItem(pytest.Item):
             self.add_marker(marker)
         if case.cell and self.config.pluginmanager.hasplugin("xdist"):
             group = f"{case.cell.artifact.key}-{case.cell.backend}"
-            self.add_marker(pytest.mark.xdist_group(group))
+            self.add_marker(pytest.mark.xdist_group(group))  # for an explicit --dist loadgroup
+        if self.config.pluginmanager.hasplugin("timeout"):
+            # The first case of a batch waits for all; every request has a deadline of its own.
+            self.add_marker(pytest.mark.timeout(0))
 
     @property
     def playbook(self) -> PlaybookFile:
@@ -85,8 +88,9 @@ class CaseItem(pytest.Item):
         """Get the case's result; raise or skip as its outcome says."""
         qualification = self.playbook.qualification
         result = qualification.result(self.path, self.case)
+        if RESULT not in self.stash:  # pytest-rerunfailures comes here again
+            self.user_properties += case_properties(result).items()
         self.stash[RESULT] = result
-        self.user_properties += case_properties(result).items()
         verdict = result.verdict
         if self.part is not None and verdict.parts:
             verdict = verdict.parts[self.part].verdict
@@ -109,7 +113,7 @@ class CaseItem(pytest.Item):
 
     def reportinfo(self) -> tuple[os.PathLike[str] | str, int | None, str]:
         """The playbook and the case's id."""
-        return self.path, None, self.case.id
+        return self.path, None, f"{self.case.scope}::{self.name}"
 
 
 def skip_text(verdict: Verdict) -> str:

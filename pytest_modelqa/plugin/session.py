@@ -56,14 +56,21 @@ class Qualification:
         if config.args_source is not pytest.Config.ArgsSource.ARGS:
             config.args = []
         config.args += [str(p) for p in plans if str(p) not in config.args]
-        if config.getoption("dist", "no") == "load":
-            config.option.dist = "loadgroup"
         return cls(config, options, plans)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
         """xdist: every process writes to the same folder, as the same run."""
         node.workerinput["modelqa"] = self.options.shared()
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> Any:
+        """xdist: cells of one artifact stay on one worker, which loads it once."""
+        if config.getoption("dist") != "load":
+            return None
+        from pytest_modelqa.plugin.scheduling import ByArtifact  # noqa: PLC0415 - needs xdist
+
+        return ByArtifact(config, log, self._plans)
 
     def pytest_collect_file(self, file_path: Path, parent: pytest.Collector) -> PlaybookFile | None:
         """Playbooks of the command line, and no other YAML file."""
@@ -196,7 +203,7 @@ class Qualification:
         """On a terminal, one line that is rewritten while a batch runs; elsewhere nothing."""
         reporter = self._config.pluginmanager.get_plugin("terminalreporter")
         capture = self._config.pluginmanager.get_plugin("capturemanager")
-        if not isinstance(reporter, pytest.TerminalReporter) or not reporter.isatty:
+        if reporter is None or not reporter.isatty:
             return None
 
         def show(cell: str, done: int, total: int, tokens_per_s: float) -> None:

@@ -64,20 +64,21 @@ class Answers:
 
     def ask(self, source: Source, requests: Iterable[Request], mode: Mode) -> None:
         """Answer the distinct requests that nobody asked yet; everything is written down."""
-        new: dict[Mode, list[Request]] = {}
+        new: dict[Mode, list[_Question]] = {}
         for request in dict.fromkeys(requests):
             how = _mode(request, mode)
             if (source.config, how, request) not in self._recorded:
-                new.setdefault(how, []).append(request)
-        for how, fresh in new.items():
-            self._ask(source, [r for r in fresh if not self._resumed(source, r, how)], how)
+                new.setdefault(how, []).append(_question(source, request, how))
+        for how, questions in new.items():
+            self._ask(source, [q for q in questions if not self._resumed(source, q)], how)
 
-    def _ask(self, source: Source, requests: list[Request], mode: Mode) -> None:
+    def _ask(self, source: Source, questions: list[_Question], mode: Mode) -> None:
         tokens, seconds = 0, 0.0
+        requests = [q.request for q in questions]
         width = copies(source.bytes)
         batch = self._pool.answer(source.config, requests, mode=mode, width=width)
         for done, (index, answered) in enumerate(batch, start=1):
-            self._record(source, requests[index], mode, answered)
+            self._record(source, questions[index], answered, resumed=False)
             if isinstance(answered.answer, Generation):
                 tokens += len(answered.answer.ids)
             seconds += answered.seconds
@@ -88,41 +89,48 @@ class Answers:
             text = self._pool.incidents.pop(0)
             self._store.write({"type": "incident", "cell": source.cell, "text": text})
 
-    def _resumed(self, source: Source, request: Request, mode: Mode) -> bool:
-        key = content_key(encode(request), source.artifact_sha256, _engine(source, request, mode))
-        answered = self._earlier.take(key, self._store.arrays)
-        if answered is None:
-            return False
-        self._record(source, request, mode, answered, resumed=True)
-        return True
+    def _resumed(self, source: Source, question: _Question) -> bool:
+        answered = self._earlier.take(question.key, self._store.arrays)
+        if answered is not None:
+            self._record(source, question, answered, resumed=True)
+        return answered is not None
 
     def _record(
-        self,
-        source: Source,
-        request: Request,
-        mode: Mode,
-        answered: Answered,
-        *,
-        resumed: bool = False,
+        self, source: Source, question: _Question, answered: Answered, *, resumed: bool
     ) -> None:
-        engine = _engine(source, request, mode)
-        encoded = encode(request)
-        key = content_key(encoded, source.artifact_sha256, engine)
-        self._recorded[source.config, mode, request] = Recorded(key=key, answered=answered)
+        place = source.config, question.mode, question.request
+        self._recorded[place] = Recorded(key=question.key, answered=answered)
         self._store.write(
             {
                 "type": "answer",
-                "key": key,
+                "key": question.key,
                 "cell": source.cell,
                 "artifact_sha256": source.artifact_sha256,
-                "engine": engine,
-                "request": encoded,
+                "engine": question.engine,
+                "request": question.encoded,
                 "answer": written(answered.answer),
                 "seconds": answered.seconds,
                 "resumed": resumed,
                 "time": now(),
             }
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """A request on its way, with what evidence says of it."""
+
+    request: Request
+    mode: Mode
+    encoded: dict[str, Any]
+    engine: dict[str, Any]
+    key: str
+
+
+def _question(source: Source, request: Request, mode: Mode) -> _Question:
+    encoded, engine = encode(request), _engine(source, request, mode)
+    key = content_key(encoded, source.artifact_sha256, engine)
+    return _Question(request, mode, encoded, engine, key)
 
 
 def _mode(request: Request, mode: Mode) -> Mode:

