@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from pytest_modelqa.core.check import Category, Severity
+from pytest_modelqa.core.check import Category, FailurePolicy, Severity
 from pytest_modelqa.core.errors import ExitCode, PlaybookError
 from pytest_modelqa.playbook.load import load
-from pytest_modelqa.playbook.values import FailurePolicy, Limits
+from pytest_modelqa.playbook.values import Limits
 from tests.playbook.conftest import Load, Problems
 from tests.playbook.stubs import MINIMAL, STUBS, Pattern, Sum
 

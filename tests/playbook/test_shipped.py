@@ -11,13 +11,13 @@ from jsonschema import Draft202012Validator
 
 from pytest_modelqa import playbook
 from pytest_modelqa.checks.oracles import oracle_table
+from pytest_modelqa.core.check import FailurePolicy
 from pytest_modelqa.core.errors import UsageError
 from pytest_modelqa.playbook import shipped
 from pytest_modelqa.playbook.init import starter
 from pytest_modelqa.playbook.load import load
 from pytest_modelqa.playbook.positions import parse
 from pytest_modelqa.playbook.shipped import shipped_folder, templates
-from pytest_modelqa.playbook.values import FailurePolicy
 
 FOLDER = shipped_folder()
 MODELS = sorted((FOLDER / "models").glob("*.yaml"))
