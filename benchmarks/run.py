@@ -1,6 +1,6 @@
 """The speed of pytest-modelqa against what it promises; writes docs/performance.md.
 
-    python -m benchmarks.run                     everything: more than an hour on two cores
+    python -m benchmarks.run                     everything: about 50 minutes on two cores
     python -m benchmarks.run --only llamacpp     one part
     python -m benchmarks.run --quick             20 prompts, one repeat; prints, writes nothing
 
@@ -37,7 +37,7 @@ def parts(args: argparse.Namespace) -> dict[str, Callable[[], list[Line]]]:
     return {
         "llamacpp": lambda: llamacpp(count, repeats, quantisations),
         "transformers": lambda: transformers(count, repeats, ("float32", "bfloat16")),
-        "peers": lambda: rivals(count, repeats, ("q4_1", "f16")),
+        "peers": lambda: rivals(count, min(repeats, 2), ("q4_1", "f16")),
         "overhead": lambda: overhead(*((500, 3) if args.quick else (10_000, 15))),
     }
 
@@ -70,7 +70,9 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="20 prompts, one repeat, no page")
     parser.add_argument("--only", choices=("llamacpp", "transformers", "peers", "overhead"))
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--quantisations", default=",".join(models.QUANTISATIONS))
+    parser.add_argument(
+        "--quantisations", default="q4_1,f16", help=f"of {','.join(models.QUANTISATIONS)}"
+    )
     args = parser.parse_args()
     use_two_cores()
     broken = 0

@@ -23,7 +23,7 @@ ALLOWED = 4.0
 """How many times the engine's own noise a logit may move in a batch.
 
 The noise is the largest difference between decoding a text id by id and scoring it in one pass,
-over every kept logit of the sample. docs/batching.md has what healthy and defective batches show.
+over every kept logit of the sample. docs/batching.md has what sound and planted batches show.
 """
 
 _LEAST_STEPS = 16
@@ -78,11 +78,12 @@ class Batching:
                 remedy="ask for more, or longer, greedy answers in mode fast",
             )
         noise = max(pair.noise for pair in pairs)
+        moved = f"moved by up to {max(pair.moved for pair in pairs):.2g}, noise {noise:.2g}"
         flaws = [flaw for pair in pairs for flaw in pair.flaws(ALLOWED * noise)]
         if flaws:
             return falsified(
                 f"{len({name for name, _ in flaws})} of {len(pairs)} sampled answers are not those "
-                f"of the model: {flaws[0][1]} (noise of one sequence {noise:.2g})",
+                f"of the model: {flaws[0][1]} (logits {moved})",
                 tested=len(pairs),
                 detail="\n".join(f"{name}: {text}" for name, text in flaws),
                 remedy="`mode: exact` until the engine's batches are repaired",
@@ -91,8 +92,7 @@ class Batching:
         asked = sum(not name.endswith(_AGAIN) for name in answers)
         return corroborated(
             f"{len(pairs)} of {asked} batched answers repeated exactly over {steps} "
-            f"steps: {len(pairs) - ties} equal, {ties} differ by near-ties "
-            f"(noise {noise:.2g})",
+            f"steps: {len(pairs) - ties} equal, {ties} differ by near-ties (logits {moved})",
             tested=len(pairs),
         )
 
@@ -121,6 +121,12 @@ class _Pair:
         )
 
     @property
+    def moved(self) -> float:
+        """The largest |batched - decoded| of the best id, while both chose alike."""
+        common = zip(self.batched.peaks, self.exact.steps[: self.diverges], strict=False)
+        return max((abs(peak - step.logits[0]) for peak, step in common), default=0.0)
+
+    @property
     def diverges(self) -> int | None:
         """The first step at which the two chose differently; the end counts as a choice."""
         ours, theirs = self.batched.ids, self.exact.ids
@@ -132,8 +138,8 @@ class _Pair:
     def flaws(self, allowed: float) -> Iterator[tuple[str, str]]:
         """What rounding does not explain, as (name, what)."""
         end = self.diverges
-        common = self.exact.steps[:end] if end is not None else self.exact.steps
-        for at, (peak, step) in enumerate(zip(self.batched.peaks, common, strict=False)):
+        common = zip(self.batched.peaks, self.exact.steps[:end], strict=False)
+        for at, (peak, step) in enumerate(common):
             if abs(peak - step.logits[0]) > allowed:
                 was = f"{step.logits[0]:.4g} became {peak:.4g}"
                 yield self.name, f"step {at}: the logit of id {step.ids[0]}, {was} in the batch"

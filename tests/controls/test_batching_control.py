@@ -16,9 +16,9 @@ from pytest_modelqa.core.verdict import Outcome
 from pytest_modelqa.plan import make
 from pytest_modelqa.playbook.load import load
 from pytest_modelqa.qualify import Qualifier
+from tests.engines.planted_site import planted_site
 
 ROOT = Path(__file__).parents[2]
-ENGINES = ("Healthy", "Swapped", "OffByOne", "Unclean", "Gapped")
 
 BOOK = """\
 version: "1.0"
@@ -45,12 +45,7 @@ TOPICS = (
 @pytest.fixture
 def registered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An installed distribution that brings the planted engines."""
-    site = tmp_path / "site"
-    info = site / "planted-1.dist-info"
-    info.mkdir(parents=True)
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: planted\nVersion: 1\n")
-    points = "".join(f"{e.lower()} = tests.engines.planted:{e}\n" for e in ENGINES)
-    (info / "entry_points.txt").write_text(f"[modelqa.engines]\n{points}")
+    site = planted_site(tmp_path / "site")
     monkeypatch.syspath_prepend(str(site))
     monkeypatch.setenv("PYTHONPATH", f"{site}:{ROOT}")
 

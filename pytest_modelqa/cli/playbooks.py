@@ -1,10 +1,9 @@
-"""`modelqa`: what belongs beside pytest. Machine-readable output alone goes to stdout."""
+"""Playbooks beside pytest: check, plan, start, replay, report."""
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated
@@ -12,7 +11,7 @@ from typing import Annotated
 import typer
 
 from pytest_modelqa.checks.oracles import oracle_table
-from pytest_modelqa.core.errors import ExitCode, ModelQAError, OutputError, UsageError
+from pytest_modelqa.core.errors import ExitCode, UsageError
 from pytest_modelqa.core.verdict import Outcome
 from pytest_modelqa.decision import score
 from pytest_modelqa.plan import Plan, absence, estimate, example_case, make
@@ -27,12 +26,7 @@ from pytest_modelqa.reports.terminal import render
 from pytest_modelqa.runtime.merge import records
 from pytest_modelqa.runtime.store import read
 
-app = typer.Typer(
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-    help="Qualify language models: playbooks, plans, reports. Runs themselves are pytest's.",
-)
+app = typer.Typer()
 
 Playbooks = Annotated[list[Path], typer.Argument(metavar="PLAYBOOK...", show_default=False)]
 
@@ -154,35 +148,3 @@ def report(
         write_text(as_json, to_json(merged, scores))
         paths["report"] = as_json
     typer.echo(render(merged, scores, paths, width=100, color=sys.stdout.isatty()))
-
-
-@app.command("exit-codes")
-def exit_codes() -> None:
-    """Print the table of exit codes, in Markdown."""
-    typer.echo("| code | name | meaning |\n| --- | --- | --- |")
-    for code in ExitCode:
-        typer.echo(f"| {code.value} | {code.name} | {code.meaning} |")
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; every foreseen error is a message and a code, never a traceback."""
-    try:
-        code = app(argv, prog_name="modelqa", standalone_mode=False)
-    except ModelQAError as error:
-        typer.echo(f"modelqa: {error}", err=True)
-        return error.exit_code
-    except OSError as error:
-        typer.echo(f"modelqa: {OutputError(str(error))}", err=True)
-        return ExitCode.OUTPUT
-    except (KeyboardInterrupt, typer.Abort):
-        return ExitCode.INTERRUPTED
-    except Exception as error:  # click's own usage errors carry their message and a code of 2
-        if not hasattr(error, "format_message"):
-            raise
-        typer.echo(f"modelqa: {error.format_message()}\n  try: modelqa --help", err=True)
-        return ExitCode.USAGE
-    return code if isinstance(code, int) else ExitCode.OK
-
-
-if __name__ == "__main__":
-    sys.exit(main())
