@@ -88,15 +88,10 @@ def collecting(items: int, pairs: int) -> list[Line]:
     turns = max(2, pairs // 3)
     with tempfile.TemporaryDirectory() as name:
         few, many, plain = (Path(name) / part for part in ("few", "many", "plain"))
-        for folder in (few, many, plain):
+        for folder in (few, many):
             folder.mkdir()
         one, all_of_them = scripted(few, 1), scripted(many, items)
-        test = plain / "test_many.py"
-        test.write_text(
-            "import pytest\n\n"
-            f"@pytest.mark.parametrize('i', range({items}))\n"
-            "def test_one(i):\n    pass\n"
-        )
+        test = _empty_tests(plain, items)
         seconds: dict[str, list[float]] = {"one": [], "all": [], "pytest": [], "none": []}
         nothing = plain / "test_nothing.py"
         nothing.write_text("def test_nothing():\n    pass\n")
@@ -120,6 +115,17 @@ def collecting(items: int, pairs: int) -> list[Line]:
         Line(what="reading the playbook, per scenario", value=reading, unit="ms"),
         Line(what="pytest's own collecting, per test", value=steady(theirs, 0.1), unit="ms"),
     ]
+
+
+def _empty_tests(folder: Path, count: int) -> Path:
+    folder.mkdir()
+    test = folder / "test_many.py"
+    test.write_text(
+        "import pytest\n\n"
+        f"@pytest.mark.parametrize('i', range({count}))\n"
+        "def test_one(i):\n    pass\n"
+    )
+    return test
 
 
 def _per_item(many: list[float], few: list[float], items: int) -> list[float]:
@@ -156,6 +162,9 @@ def judging(items: int) -> list[Line]:
             command(file, folder / "again", "--modelqa-resume", str(folder / "first")), cwd=folder
         )
         asked = _workers_started(folder / "again")
+        _empty_tests(folder / "plain", items)
+        base = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:modelqa"]
+        empty, _ = timed([*base, "plain"], cwd=folder)
     return [
         Line(
             what=f"{items} items judged from evidence",
@@ -169,6 +178,12 @@ def judging(items: int) -> list[Line]:
             value=first,
             unit="s",
             note="the whole command: pytest, one worker's messages, evidence, reports",
+        ),
+        Line(
+            what=f"{items} empty tests, for comparison",
+            value=empty,
+            unit="s",
+            note="pytest with the plugins that we depend on, without ours",
         ),
     ]
 

@@ -64,6 +64,7 @@ class Qualifier:
         self._asked: set[tuple[str, int]] = set()
         self._results: dict[str, CaseResult] = {}
         self._artifacts: dict[str, Artifact | Failure] = {}
+        self._sources: dict[str, Source | Failure] = {}
         self._charged: set[str] = set()
         earlier = Earlier(resume)
         self._store = Store(folder, _unique(run_id))
@@ -129,7 +130,9 @@ class Qualifier:
         if (verdict := absence(case)) is not None:
             return self._without_evidence(case, verdict)
         assert case.cell is not None
-        source = self._source(case.cell)
+        if case.cell.id not in self._sources:
+            self._sources[case.cell.id] = self._source(case.cell)
+        source = self._sources[case.cell.id]
         if isinstance(source, Failure):
             return self._without_evidence(case, verdict_of_failure(source))
         self._ask_phase(source, case)

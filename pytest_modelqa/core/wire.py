@@ -7,9 +7,10 @@ field, or a missing one without default, raises ValueError.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Hashable
 from dataclasses import MISSING, fields, is_dataclass
 from enum import Enum
-from functools import cache
+from functools import cache, partial
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from pytest_modelqa.core.answer import ANSWERS, Answer
@@ -17,7 +18,9 @@ from pytest_modelqa.core.request import REQUESTS, Request
 
 T = TypeVar("T")
 
-_PLAIN = (int, float)
+Reader = Callable[[Any], Any]
+
+_SAME = frozenset({str, int, bool, type(None)})
 """What is the same in JSON and in memory; ids are by far the most of what is written."""
 
 _REQUESTS = {c.__name__: c for c in REQUESTS}
@@ -26,23 +29,24 @@ _ANSWERS = {c.__name__: c for c in ANSWERS}
 
 def encode(value: Any) -> Any:
     """Turn a value of `core` into JSON-able data. NaN and Inf become `{"kind": "float", ...}`."""
-    if isinstance(value, str | int):
-        return value.value if isinstance(value, Enum) else value
-    if is_dataclass(value) and not isinstance(value, type):
-        body = {name: encode(getattr(value, name)) for name in _names(type(value))}
-        return {"kind": type(value).__name__, **body}
+    kind = type(value)
+    if kind in _SAME:
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else {"kind": "float", "text": repr(value)}
     if isinstance(value, (tuple, list)):
         return [v if type(v) is int else encode(v) for v in value]
-    if isinstance(value, Enum):
-        return value.value
-    if isinstance(value, float) and not math.isfinite(value):
-        return {"kind": "float", "text": repr(value)}
-    return value
+    if (names := _names(kind)) is not None:  # type: ignore[arg-type]
+        return {"kind": kind.__name__, **{name: encode(getattr(value, name)) for name in names}}
+    return value.value if isinstance(value, Enum) else value
 
 
 @cache
-def _names(kind: type) -> tuple[str, ...]:
-    return tuple(f.name for f in fields(kind))
+def _names(kind: Hashable) -> tuple[str, ...] | None:
+    """The fields of a dataclass; None for any other type."""
+    if isinstance(kind, type) and is_dataclass(kind):
+        return tuple(f.name for f in fields(kind))
+    return None
 
 
 def decode_request(data: Any) -> Request:
@@ -61,16 +65,12 @@ def decode(kind: type[T], data: Any) -> T:
     """The inverse of `encode` for one dataclass. Raises ValueError where data is not of it."""
     if not isinstance(data, dict) or data.get("kind") != kind.__name__:
         raise ValueError(f"not a {kind.__name__}: {str(data)[:80]}")
-    hints = _hints(kind)  # type: ignore[arg-type]
-    values = {k: v for k, v in data.items() if k != "kind"}
-    if unknown := values.keys() - hints.keys():
+    readers, needed = _readers(kind)  # type: ignore[arg-type]
+    if unknown := data.keys() - readers.keys() - {"kind"}:
         raise ValueError(f"{kind.__name__} has no field {', '.join(sorted(unknown))}")
-    for f in fields(kind):  # type: ignore[arg-type]
-        if f.name in values:
-            values[f.name] = _value(hints[f.name], values[f.name])
-        elif f.default is MISSING and f.default_factory is MISSING:
-            raise ValueError(f"{kind.__name__} lacks {f.name}")
-    return kind(**values)
+    if missing := needed - data.keys():
+        raise ValueError(f"{kind.__name__} lacks {', '.join(sorted(missing))}")
+    return kind(**{name: readers[name](value) for name, value in data.items() if name != "kind"})
 
 
 def _one_of(table: dict[str, Any], data: Any) -> Any:
@@ -81,18 +81,35 @@ def _one_of(table: dict[str, Any], data: Any) -> Any:
 
 
 @cache
-def _hints(kind: Any) -> dict[str, Any]:
-    return get_type_hints(kind)
+def _readers(kind: Hashable) -> tuple[dict[str, Reader], frozenset[str]]:
+    """How each field of a dataclass is read, and which have no default."""
+    assert isinstance(kind, type)
+    assert is_dataclass(kind)
+    hints = get_type_hints(kind)
+    own = fields(kind)
+    needed = (f.name for f in own if f.default is MISSING and f.default_factory is MISSING)
+    return {f.name: _reader(hints[f.name]) for f in own}, frozenset(needed)
 
 
-def _value(hint: Any, value: Any) -> Any:
+@cache
+def _reader(hint: Any) -> Reader:
+    """How a value is read where `hint` is expected."""
+    if get_origin(hint) is tuple:
+        each = _reader(get_args(hint)[0])
+        return lambda value: (
+            tuple(v if type(v) in _SAME else each(v) for v in value)
+            if isinstance(value, list)
+            else _number(value)
+        )
+    if isinstance(hint, type) and is_dataclass(hint):
+        return partial(decode, hint)
+    if isinstance(hint, type) and issubclass(hint, Enum):
+        return hint
+    return _number
+
+
+def _number(value: Any) -> Any:
+    """NaN and Inf stand in an object of their own."""
     if isinstance(value, dict) and value.get("kind") == "float":
         return float(value["text"])
-    if isinstance(hint, type) and is_dataclass(hint):
-        return decode(hint, value)
-    if isinstance(hint, type) and issubclass(hint, Enum):
-        return hint(value)
-    if get_origin(hint) is tuple and isinstance(value, list):
-        each = get_args(hint)[0]
-        return tuple(v if type(v) in _PLAIN else _value(each, v) for v in value)
     return value

@@ -189,7 +189,7 @@ def _garble() -> None:
 def _exhaust() -> None:
     hoard = []
     while True:
-        hoard.append(bytearray(64 << 20))
+        hoard.append(bytes(64 << 20))  # address space; no page is touched
 
 
 _DEEDS: dict[str, Callable[[], object]] = {

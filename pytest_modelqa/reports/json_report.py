@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from typing import Any
 
 from pytest_modelqa.core.result import RunRecord
 from pytest_modelqa.core.score import Score
@@ -13,6 +14,9 @@ FORMAT = "modelqa-report"
 VERSION = 1
 """Raised when a reader of the last version would misread a document."""
 
+_DEPTH = 5
+"""From the document down to the list of cases: each case is one line."""
+
 
 def to_json(records: Sequence[RunRecord], scores: Sequence[Score]) -> str:
     """The document, in ASCII: lone surrogates and control characters survive as escapes."""
@@ -21,4 +25,14 @@ def to_json(records: Sequence[RunRecord], scores: Sequence[Score]) -> str:
         for record, score in zip(records, scores, strict=True)
     ]
     document = {"format": FORMAT, "version": VERSION, "reports": reports}
-    return json.dumps(document, indent=1, allow_nan=False) + "\n"
+    return _lines(document, _DEPTH) + "\n"
+
+
+def _lines(value: Any, depth: int) -> str:
+    """Down to `depth` a line a member, then a line a value, which json's C encoder writes."""
+    if depth and isinstance(value, dict) and value:
+        members = (f"{json.dumps(k)}: {_lines(v, depth - 1)}" for k, v in value.items())
+        return "{\n" + ",\n".join(members) + "\n}"
+    if depth and isinstance(value, list) and value:
+        return "[\n" + ",\n".join(_lines(v, depth - 1) for v in value) + "\n]"
+    return json.dumps(value, allow_nan=False)

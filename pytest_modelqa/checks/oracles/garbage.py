@@ -163,7 +163,7 @@ class Garbage:
         broken = text.count("\ufffd")
         if broken > self.max_replacement_share * len(text):
             yield f"{broken} of {len(text)} characters are U+FFFD (undecodable bytes)"
-        if controls := sorted({c for c in text if _is_control(c)}):
+        if controls := _controls(text):
             yield f"control characters {', '.join(f'U+{ord(c):04X}' for c in controls[:5])}"
         if len(text) >= _MIN_CHARS and (bits := entropy_bits(text)) < self.min_entropy_bits:
             yield f"{bits:.1f} bits of entropy per character (limit {self.min_entropy_bits:g})"
@@ -257,8 +257,10 @@ def _whole_characters(answer: Generation) -> str:
     return text.rstrip("\ufffd") if answer.finish != "stop" and len(text) > _MIN_CUT_CHARS else text
 
 
-def _is_control(character: str) -> bool:
-    return character not in _KEPT_CONTROLS and unicodedata.category(character) in ("Cc", "Cs", "Co")
+def _controls(text: str) -> list[str]:
+    """Controls, lone surrogates and private characters; none of them is printable."""
+    suspects = {c for c in set(text) if not c.isprintable() and c not in _KEPT_CONTROLS}
+    return sorted(c for c in suspects if unicodedata.category(c) in ("Cc", "Cs", "Co"))
 
 
 def _line_breaks(text: str) -> int:
