@@ -86,10 +86,19 @@ def grade_of(points: Fraction | float) -> str:
 
 
 def _cases(record: RunRecord) -> _Decided:
-    """Every case once. One with a result counts as planned, so that no failure hides."""
-    outcomes = {r.case.id: r.verdict.outcome for r in record.results}
+    """Every case once. One with a result counts as planned, so that no failure hides.
+
+    What a script answered says nothing of a model: such a case is undecided.
+    """
+    scripts = _scripts(record)
+    real = (r for r in record.results if r.artifact_sha256 not in scripts)
+    outcomes = {r.case.id: r.verdict.outcome for r in real}
     planned = {c.id: c for c in (*record.planned, *(r.case for r in record.results))}
     return [(case, outcomes.get(case_id)) for case_id, case in planned.items()]
+
+
+def _scripts(record: RunRecord) -> set[str]:
+    return {a.sha256 for a in record.artifacts if a.synthetic}
 
 
 def _is_decided(outcome: Outcome | None) -> bool:
@@ -177,6 +186,8 @@ def _missing(
 def _provenance(record: RunRecord) -> Iterator[str]:
     if not record.artifacts:
         yield "No artifact is recorded: nothing says what the results belong to."
+    if scripts := [a.key for a in record.artifacts if a.synthetic]:
+        yield f"A script answers for {_some(scripts)}: that is no evidence of a model."
     if loose := [a.key for a in record.artifacts if not a.pinned]:
         yield f"Artifacts without a hash known beforehand: {_some(loose)}."
     known = {a.sha256 for a in record.artifacts}

@@ -18,6 +18,7 @@ from pytest_modelqa.core.request import Request
 from pytest_modelqa.core.result import ArtifactInfo, CaseResult, RunInfo
 from pytest_modelqa.core.verdict import Verdict, unavailable, verdict_of_failure
 from pytest_modelqa.core.wire import encode
+from pytest_modelqa.engines import DEFAULT_ENGINE, engine_table
 from pytest_modelqa.plan import Plan, absence, planned, shown
 from pytest_modelqa.runtime.answers import Answers, Progress, Recorded, Source, now
 from pytest_modelqa.runtime.earlier import Earlier
@@ -241,6 +242,7 @@ class Qualifier:
             bytes=artifact.bytes,
             pinned=artifact.pinned,
             source=spec.source,
+            synthetic=engine_table()[spec.engine or DEFAULT_ENGINE[spec.format]].synthetic,
         )
         self._store.write({"type": "artifact", "artifact": encode(info)})
         return artifact

@@ -53,6 +53,12 @@ def with_outcome(whole: RunRecord, index: int, outcome: Outcome) -> RunRecord:
     return replace(whole, results=tuple(results))
 
 
+def scripted() -> RunRecord:
+    """Healthy, but no model was asked: both artifacts are scripts."""
+    whole = healthy()
+    return replace(whole, artifacts=tuple(replace(a, synthetic=True) for a in whole.artifacts))
+
+
 def missing_of(points: Score) -> str:
     return "\n".join(points.missing)
 
@@ -277,8 +283,16 @@ EXAMPLES = {
     "one gateway undecided": record({f"{CELLS[0]}::G4": None}),
     "one gateway falsified": gateway_failed(),
     "nothing could run": unavailable(),
+    "a script answered instead of the model": scripted(),
     "some of each": mixed(),
 }
+
+
+def test_what_a_script_answered_is_no_evidence() -> None:
+    points = score(scripted())
+    assert points.decided == 0
+    assert "A script answers for gguf-q4_1, safetensors-f32" in missing_of(points)
+    assert all(g.outcome is None for g in points.gateways)
 
 
 def points_of(low: float, high: float) -> str:

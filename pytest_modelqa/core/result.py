@@ -67,13 +67,14 @@ class RunInfo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArtifactInfo:
-    """An artifact as reports know it."""
+    """An artifact as reports know it; `synthetic` where a script answers instead of a model."""
 
     key: str
     sha256: str
     bytes: int
     pinned: bool
     source: str
+    synthetic: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
