@@ -1,6 +1,7 @@
 """The speed of pytest-modelqa against what it promises; writes docs/performance.md.
 
-    python -m benchmarks.run                     everything: about 50 minutes on two cores
+    python -m benchmarks.run                     everything: one to two hours on two cores
+    python -m benchmarks.run --repeats 1         the same in half the time, without medians
     python -m benchmarks.run --only llamacpp     one part
     python -m benchmarks.run --quick             20 prompts, one repeat; prints, writes nothing
 
@@ -42,14 +43,14 @@ def parts(args: argparse.Namespace) -> dict[str, Callable[[], list[Line]]]:
     }
 
 
-def described() -> str:
-    """Machine, versions, load and time, as one line each."""
+def described(repeats: int = 1) -> str:
+    """Machine, versions, load, time and repeats, as one line each."""
     known = {**machine(), "instructions": _instructions(), "threads": str(THREADS)}
     libraries = ", ".join(f"{name} {version}" for name, version in versions().items())
     now = datetime.now(UTC).strftime("%Y-%m-%d")
     load = f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "unknown"
     facts = "; ".join(f"{name} {value}" for name, value in known.items())
-    return f"Measured on {now}: {facts}; load before {load}.\nWith {libraries}.\n"
+    return f"Measured on {now}: {facts}; load before {load}; repeats {repeats}.\nWith {libraries}.\n"
 
 
 def _instructions() -> str:
@@ -79,7 +80,7 @@ def main() -> int:
     for name, part in parts(args).items():
         if args.only not in (None, name):
             continue
-        head = described()
+        head = described(1 if args.quick else args.repeats)
         try:
             lines = part()
         except NotMeasured as error:
