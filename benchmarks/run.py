@@ -50,7 +50,9 @@ def described(repeats: int = 1) -> str:
     now = datetime.now(UTC).strftime("%Y-%m-%d")
     load = f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "unknown"
     facts = "; ".join(f"{name} {value}" for name, value in known.items())
-    return f"Measured on {now}: {facts}; load before {load}; repeats {repeats}.\nWith {libraries}.\n"
+    return (
+        f"Measured on {now}: {facts}; load before {load}; repeats {repeats}.\nWith {libraries}.\n"
+    )
 
 
 def _instructions() -> str:
