@@ -13,7 +13,6 @@ import sys
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,6 +27,8 @@ MAX_HEADER_BYTES = 64 << 20
 """Vocabularies of 262,144 tokens with their merges take a fifth of this; texts in memory take
 eight times their bytes at most, numbers in arrays no more than in the file."""
 _ARRAY_DEPTH = 4
+_SWAPPED = frozenset(int.from_bytes(v.to_bytes(4, "big"), "little") for v in (1, 2, 3))
+_BOOL = 7
 _LEAST_ALIGNMENT = 8
 
 
@@ -168,6 +169,16 @@ class _Cursor:
         self.at += length
         return raw.decode("utf-8", "surrogateescape")
 
+    def identifier(self, where: str, limit: int) -> str:
+        """A key or a tensor's name: not empty, and UTF-8."""
+        start = self.at
+        name = self.text(where, limit)
+        if not name:
+            raise _Bad("GGUF-NAME-LENGTH", where, "is empty", start)
+        if not name.isascii() and any("\udc80" <= c <= "\udcff" for c in name):
+            raise _Bad("GGUF-UTF8", where, "is no UTF-8", start)
+        return name
+
 
 def read(path: Path) -> Header:
     """Read the header of a file. Raises OSError alone."""
@@ -198,6 +209,8 @@ def _preamble(cursor: _Cursor, header: Header) -> tuple[int, int]:
         raise _Bad("GGUF-MAGIC", "magic", f"{bytes(cursor.data[:4])!r} instead of b'GGUF'", 0)
     cursor.at = 4
     header.version = cursor.scalar("I", "version")
+    if header.version in _SWAPPED:
+        raise _Bad("GGUF-ENDIAN", "version", "the file is big-endian; convert it again here", 4)
     if header.version not in (2, 3):
         raise _Bad("GGUF-VERSION", "version", f"{header.version}; this reader knows 2 and 3", 4)
     tensors, keys = cursor.scalar("Q", "tensor count"), cursor.scalar("Q", "key count")
@@ -212,7 +225,7 @@ def _preamble(cursor: _Cursor, header: Header) -> tuple[int, int]:
 def _metadata(cursor: _Cursor, header: Header, count: int) -> None:
     for _ in range(count):
         start = cursor.at
-        key = cursor.text("metadata key", MAX_KEY_BYTES)
+        key = cursor.identifier("metadata key", MAX_KEY_BYTES)
         kind = cursor.scalar("I", key)
         header.key_offsets[key] = cursor.at
         value = _value(cursor, kind, key, 0)
@@ -234,7 +247,10 @@ def _alignment(header: Header) -> int:
 
 def _value(cursor: _Cursor, kind: int, key: str, depth: int) -> Any:
     if kind in _SCALARS:
-        return cursor.scalar(_SCALARS[kind], key)
+        value = cursor.scalar(_SCALARS[kind], key)
+        if kind == _BOOL and value > 1:
+            raise _Bad("GGUF-BOOL", key, f"{value} is neither true nor false", cursor.at - 1)
+        return value
     if kind == _STRING:
         return cursor.text(key, 0)
     if kind == _ARRAY:
@@ -297,7 +313,7 @@ def _infos(cursor: _Cursor, header: Header, count: int) -> list[_Info]:
     seen: set[str] = set()
     for _ in range(count):
         start = cursor.at
-        name = cursor.text("tensor name", MAX_NAME_BYTES)
+        name = cursor.identifier("tensor name", MAX_NAME_BYTES)
         if name in seen:
             raise _Bad("GGUF-DUPLICATE-TENSOR", name, "occurs twice", start)
         seen.add(name)
@@ -345,11 +361,24 @@ def _place(cursor: _Cursor, header: Header, infos: list[_Info]) -> None:
             )
         )
         header.checked += 2
-    ordered = sorted(header.tensors, key=lambda t: t.offset)
-    for one, two in pairwise(ordered):
-        if one.offset + one.bytes > two.offset:
-            message = f"overlaps {one.name}"
-            header.findings.append(_finding("GGUF-OVERLAP", two.name, message, two.offset))
+    _between(header, base, size)
+
+
+def _between(header: Header, base: int, size: int) -> None:
+    """Tensors follow each other, each padded to the alignment; nothing stands after the last."""
+    end, before = base, "the header"
+    for tensor in sorted(header.tensors, key=lambda t: (t.offset, t.bytes)):
+        if tensor.offset < end:
+            message = f"overlaps {before}"
+            header.findings.append(_finding("GGUF-OVERLAP", tensor.name, message, tensor.offset))
+        elif tensor.offset - end >= header.alignment:
+            message = f"{tensor.offset - end:,} bytes before it belong to no tensor"
+            header.findings.append(_finding("GGUF-GAP", tensor.name, message, end))
+        end, before = max(end, tensor.offset + tensor.bytes), tensor.name
+    padding = -end % header.alignment
+    if header.tensors and size > end + padding and end <= size:
+        message = f"{size - end:,} bytes belong to no tensor"
+        header.findings.append(_finding("GGUF-TRAILING", "file", message, end))
 
 
 def _finding(code: str, where: str, message: str, offset: int) -> Finding:

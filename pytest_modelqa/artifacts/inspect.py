@@ -5,13 +5,18 @@ Header findings make a file `unsafe`: no native loader sees it. The rest is the 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
-from pytest_modelqa.artifacts import gguf, safetensors
-from pytest_modelqa.artifacts.lint import lint_folder, lint_gguf
+from pytest_modelqa.artifacts import apr, gguf, safetensors
+from pytest_modelqa.artifacts.fingerprint import Place
+from pytest_modelqa.artifacts.formats import recognise
+from pytest_modelqa.artifacts.lint import lint_apr, lint_folder, lint_gguf
+from pytest_modelqa.artifacts.mix import Mix, mix_of
 from pytest_modelqa.artifacts.values import Values, row_peaks
 from pytest_modelqa.core.answer import Finding, Inspection
 
@@ -23,26 +28,44 @@ _MAX_FINDINGS = 100
 _MAX_TEXT = 300
 
 
-def inspect(path: Path, form: str) -> Inspection:
-    """Inspect an artifact of format gguf or safetensors; bad files give findings, no exception.
+class Model(NamedTuple):
+    """What an inspection saw, and where the tensors lie: for statistics and fingerprints."""
 
-    Names in a file are its author's: they come out short, on one line, and printable. Beyond 100
-    findings the rest is counted in a last one, of code MORE.
+    seen: Inspection
+    places: tuple[Place, ...]
+    mix: Mix | None = None
+
+
+def inspect(path: Path, form: str) -> Inspection:
+    """Inspect an artifact of format gguf, safetensors or apr; bad files give findings.
+
+    Names in a file are its author's: they come out short, on one line, and printable. Errors come
+    before warnings. Beyond 100 findings the rest is counted in a last one, of code MORE.
     """
+    return model(path, form).seen
+
+
+def model(path: Path, form: str = "") -> Model:
+    """Inspect an artifact, by its content where no format is named."""
+    readers = {"gguf": _gguf, "safetensors": _safetensors, "apr": _apr}
     try:
-        if form == "gguf":
-            return _bounded(_gguf(path))
-        if form == "safetensors":
-            return _bounded(_safetensors(path))
+        form = form or recognise(path)
+        if form in readers:
+            made = readers[form](path)
+            return made._replace(seen=_bounded(made.seen))
     except OSError as error:
-        return _failed(form, Finding(code="IO", where=path.name, message=str(error)))
-    return _failed(form, Finding(code="FORMAT", where=path.name, message=f"no reader for {form}"))
+        return Model(_failed(form, Finding(code="IO", where=path.name, message=str(error))), ())
+    code, message = "FORMAT", f"no reader for {form or 'what it holds'}"
+    if form == "pickle":
+        code, message = "PICKLE", "a pickle runs code when it is opened; safetensors is needed"
+    return Model(_failed(form, Finding(code=code, where=path.name, message=message, offset=0)), ())
 
 
 def _bounded(seen: Inspection) -> Inspection:
+    ordered = sorted(seen.findings, key=lambda f: f.severity != "error")
     findings = [
         replace(f, where=_printable(f.where), message=_printable(f.message))
-        for f in seen.findings[:_MAX_FINDINGS]
+        for f in ordered[:_MAX_FINDINGS]
     ]
     if more := len(seen.findings) - len(findings):
         findings.append(_finding("MORE", "file", f"{more:,} more findings of this file", -1))
@@ -54,85 +77,120 @@ def _printable(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in short)
 
 
-def _gguf(path: Path) -> Inspection:
+def _unsafe(findings: Sequence[Finding]) -> bool:
+    return any(f.severity == "error" for f in findings)
+
+
+def _gguf(path: Path) -> Model:
     header = gguf.read(path)
     findings = list(header.findings)
     checked = header.checked
+    places = tuple(
+        Place(t.name, t.type, tuple(reversed(t.shape)), path, t.offset, t.bytes)
+        for t in header.tensors
+    )
     if not findings:
         facts, found = lint_gguf(header)
-        places = [(t.name, t.type, path, t.offset, t.bytes, t.shape[-1]) for t in header.tensors]
         scanned, dead = _scan(places)
         findings, checked = found + dead, checked + facts + scanned
-    return Inspection(
+    seen = Inspection(
         format="gguf",
         architecture=str(header.metadata.get("general.architecture", "")),
         tensors=len(header.tensors),
         parameters=sum(t.weights for t in header.tensors),
         checked=checked,
         findings=tuple(findings),
-        unsafe=bool(header.findings),
+        unsafe=_unsafe(header.findings),
     )
+    return Model(seen, places, mix_of(header.tensors, header.metadata.get("general.file_type")))
 
 
-def _safetensors(folder: Path) -> Inspection:
-    header = safetensors.read_folder(folder)
+def _safetensors(path: Path) -> Model:
+    """A folder, or with `model.safetensors` inside its folder, all of it; else one file alone."""
+    whole = path.is_dir()
+    header = safetensors.read_folder(path) if whole else safetensors.read_file(path)
     findings = list(header.findings)
     checked = header.checked
     architecture = ""
+    places = tuple(
+        Place(t.name, t.type, t.shape, t.file, t.offset, t.bytes) for t in header.tensors
+    )
     if not findings:
-        architecture, facts, found = lint_folder(folder, header)
-        places = [
-            (t.name, t.type, t.file, t.offset, t.bytes, (t.shape or (1,))[0])
-            for t in header.tensors
-        ]
+        if whole:
+            architecture, checked_facts, findings = lint_folder(path, header)
+            checked += checked_facts
         scanned, dead = _scan(places)
-        findings, checked = found + dead, checked + facts + scanned
-    return Inspection(
+        findings, checked = findings + dead, checked + scanned
+    seen = Inspection(
         format="safetensors",
         architecture=architecture,
         tensors=len(header.tensors),
         parameters=sum(t.bytes // safetensors.DTYPES[t.type] for t in header.tensors),
         checked=checked,
         findings=tuple(findings),
-        unsafe=bool(header.findings),
+        unsafe=_unsafe(header.findings),
     )
+    return Model(seen, places)
 
 
-def _scan(places: list[tuple[str, str, Path, int, int, int]]) -> tuple[int, list[Finding]]:
+def _apr(path: Path) -> Model:
+    header = apr.read(path)
+    findings = list(header.findings)
+    checked = header.checked
+    places = tuple(Place(t.name, t.type, t.shape, path, t.offset, t.bytes) for t in header.tensors)
+    if not _unsafe(findings):
+        facts, found = lint_apr(header)
+        scanned, dead = _scan(places)
+        findings, checked = findings + found + dead, checked + facts + scanned
+    seen = Inspection(
+        format="apr",
+        architecture=str(header.metadata.get("architecture") or ""),
+        tensors=len(header.tensors),
+        parameters=sum(t.weights for t in header.tensors),
+        checked=checked,
+        findings=tuple(findings),
+        unsafe=_unsafe(header.findings),
+    )
+    return Model(seen, places)
+
+
+def _scan(places: Sequence[Place]) -> tuple[int, list[Finding]]:
     """How many tensors were scanned, and what is wrong with their values."""
     findings = []
     scanned = 0
     mapped: dict[Path, Values] = {}
-    for name, kind, file, offset, count, rows in places:
-        values = mapped.get(file) or mapped.setdefault(file, Values(file))
-        if not count or (seen := values.scan(kind, offset, count)) is None:
+    for place in places:
+        if not place.bytes:
+            continue
+        values = mapped.get(place.file) or mapped.setdefault(place.file, Values(place.file))
+        if (seen := values.scan(place.type, place.offset, place.bytes)) is None:
             continue
         scanned += 1
         bad, dead = seen
         if bad:
             message = f"{bad:,} values are not finite (NaN or Inf)"
-            findings.append(_finding("TENSOR-NONFINITE", name, message, offset))
-        elif dead and not name.endswith("bias"):
-            findings.append(_finding("TENSOR-ZERO", name, "all values are zero", offset))
-        elif name in _EMBEDDINGS:
-            findings += _outlier_rows(name, kind, file, offset, count, rows)
+            findings.append(_finding("TENSOR-NONFINITE", place.name, message, place.offset))
+        elif dead and not place.name.endswith("bias"):
+            findings.append(
+                _finding("TENSOR-ZERO", place.name, "all values are zero", place.offset)
+            )
+        elif place.name in _EMBEDDINGS:
+            findings += _outlier_rows(place)
     return scanned, findings
 
 
-def _outlier_rows(
-    name: str, kind: str, file: Path, offset: int, count: int, rows: int
-) -> list[Finding]:
+def _outlier_rows(place: Place) -> list[Finding]:
     """A row that dwarfs all others decides every token: a flood of PAD, or of nothing."""
-    peaks = row_peaks(file, kind, offset, count, rows)
+    peaks = row_peaks(place.file, place.type, place.offset, place.bytes, place.rows)
     if peaks is None or not (used := peaks[peaks > 0]).size:
         return []
     typical = float(np.median(used))
     return [
         _finding(
             "TENSOR-OUTLIER-ROW",
-            name,
+            place.name,
             f"row {row} is {peaks[row] / typical:.0f} times as large as the median row",
-            offset + row * (count // rows),
+            place.offset + row * (place.bytes // place.rows),
         )
         for row in np.flatnonzero(peaks > _OUTLIER * typical)[:10].tolist()
     ]

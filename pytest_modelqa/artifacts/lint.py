@@ -12,8 +12,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pytest_modelqa.artifacts import gguf, safetensors
+from pytest_modelqa.artifacts import apr, gguf, safetensors
+from pytest_modelqa.artifacts.facts import Facts
+from pytest_modelqa.artifacts.hyper import GGUF_KEYS, HF_KEYS, lint_hyper
+from pytest_modelqa.artifacts.mix import lint_mix
 from pytest_modelqa.artifacts.names import LAYER_NAMES
+from pytest_modelqa.artifacts.special import lint_folder_tokens, lint_gguf_tokens
 from pytest_modelqa.core.answer import Finding
 
 LLAMA_LIKE = frozenset({"llama", "mistral", "qwen2", "qwen3", "gemma", "gemma2"})
@@ -26,27 +30,10 @@ _REQUIRED = ("embedding_length", "feed_forward_length", "attention.head_count")
 Shape = tuple[int, ...]
 
 
-class _Facts:
-    """Compares, counts, and keeps what disagrees."""
-
-    def __init__(self, offsets: Mapping[str, int]) -> None:
-        self.checked = 0
-        self.findings: list[Finding] = []
-        self._offsets = offsets
-
-    def same(self, code: str, where: str, found: object, expected: object, source: str) -> None:
-        """One fact. `source` names where the expectation comes from."""
-        self.checked += 1
-        if found != expected:
-            message = f"is {found}, {source} says {expected}"
-            offset = self._offsets.get(where, -1)
-            self.findings.append(Finding(code=code, where=where, message=message, offset=offset))
-
-
 def lint_gguf(header: gguf.Header) -> tuple[int, list[Finding]]:
     """Compare a sound GGUF header with itself: facts compared, and those that disagree."""
     offsets = {t.name: t.offset for t in header.tensors} | header.key_offsets
-    facts = _Facts(offsets)
+    facts = Facts(offsets)
     meta = header.metadata
     architecture = meta.get("general.architecture")
     facts.same("GGUF-KEY", "general.architecture", type(architecture).__name__, "str", "the format")
@@ -60,10 +47,13 @@ def lint_gguf(header: gguf.Header) -> tuple[int, list[Finding]]:
             facts.same("TENSOR-SHAPE", name, shapes[name], expected, source)
         else:
             facts.same("TENSOR-MISSING", name, "missing", "present", source)
+    lint_hyper(facts, meta, {k: f"{architecture}.{v}" for k, v in GGUF_KEYS.items()})
+    lint_gguf_tokens(facts, meta)
+    lint_mix(facts, header.tensors, meta.get("general.file_type"))
     return facts.checked, facts.findings
 
 
-def _blocks(facts: _Facts, shapes: Mapping[str, Shape], count: Any, source: str) -> None:
+def _blocks(facts: Facts, shapes: Mapping[str, Shape], count: Any, source: str) -> None:
     found = {int(m[1]) for name in shapes if (m := _BLOCK.match(name))}
     if not isinstance(count, int):
         facts.same("GGUF-KEY", source, type(count).__name__, "int", "the format")
@@ -78,7 +68,7 @@ def _blocks(facts: _Facts, shapes: Mapping[str, Shape], count: Any, source: str)
         )
 
 
-def _required(facts: _Facts, meta: Mapping[str, Any], architecture: str) -> None:
+def _required(facts: Facts, meta: Mapping[str, Any], architecture: str) -> None:
     """Without these no shape can be expected, and the comparison would pass by silence."""
     for key in (f"{architecture}.{k}" for k in _REQUIRED):
         value = meta.get(key)
@@ -88,7 +78,7 @@ def _required(facts: _Facts, meta: Mapping[str, Any], architecture: str) -> None
         facts.same("GGUF-KEY", key, found, "a size", f"architecture {architecture}")
 
 
-def _vocabulary(facts: _Facts, meta: Mapping[str, Any], shapes: Mapping[str, Shape]) -> None:
+def _vocabulary(facts: Facts, meta: Mapping[str, Any], shapes: Mapping[str, Shape]) -> None:
     tokens = meta.get("tokenizer.ggml.tokens")
     if not isinstance(tokens, tuple):
         return
@@ -166,9 +156,38 @@ def _projections(width: int, inner: int, queries: int, keys: int) -> dict[str, S
     }
 
 
+APR_KEYS = {
+    "width": "hidden_size",
+    "heads": "num_heads",
+    "kv_heads": "num_kv_heads",
+    "head": "head_dim",
+    "rope": "",
+    "base": "rope_theta",
+    "context": "max_position_embeddings",
+    "epsilon": "rms_norm_eps",
+}
+
+
+def lint_apr(header: apr.Header) -> tuple[int, list[Finding]]:
+    """Compare an APR file's metadata, all of it optional, with its tensors."""
+    facts = Facts({t.name: t.offset for t in header.tensors})
+    meta = header.metadata
+    lint_hyper(facts, meta, APR_KEYS)
+    shapes = {t.name: t.shape for t in header.tensors}
+    config = meta | {
+        "num_hidden_layers": meta.get("num_layers"),
+        "num_attention_heads": meta.get("num_heads"),
+        "num_key_value_heads": meta.get("num_kv_heads"),
+    }
+    for name, expected in _hf_shapes(str(meta.get("architecture")), config, shapes):
+        if name in shapes:
+            facts.same("TENSOR-SHAPE", name, shapes[name], expected, "the metadata")
+    return facts.checked, facts.findings
+
+
 def lint_folder(folder: Path, header: safetensors.Header) -> tuple[str, int, list[Finding]]:
     """Compare config.json with the tensors of a folder: architecture, facts, findings."""
-    facts = _Facts({t.name: t.offset for t in header.tensors})
+    facts = Facts({t.name: t.offset for t in header.tensors})
     config = _config(folder, facts)
     if config is None:
         return "", facts.checked, facts.findings
@@ -182,11 +201,13 @@ def lint_folder(folder: Path, header: safetensors.Header) -> tuple[str, int, lis
             facts.same("TENSOR-SHAPE", name, shapes[name], expected, "config.json")
         else:
             facts.same("TENSOR-MISSING", name, "missing", "present", "config.json")
+    lint_hyper(facts, config, HF_KEYS)
     _tokenizer(folder, facts, shapes)
+    lint_folder_tokens(facts, folder, config.get("vocab_size"))
     return architecture, facts.checked, facts.findings
 
 
-def _config(folder: Path, facts: _Facts) -> dict[str, Any] | None:
+def _config(folder: Path, facts: Facts) -> dict[str, Any] | None:
     file = folder / "config.json"
     try:
         config = json.loads(file.read_text(encoding="utf-8"))
@@ -252,7 +273,7 @@ def _layer_shapes(width: int, sizes: Sequence[int | None]) -> dict[str, Shape]:
     return _projections(width, inner, heads * head, (kv_heads or heads) * head)
 
 
-def _tokenizer(folder: Path, facts: _Facts, shapes: Mapping[str, Shape]) -> None:
+def _tokenizer(folder: Path, facts: Facts, shapes: Mapping[str, Shape]) -> None:
     file = folder / "tokenizer.json"
     if not file.is_file():
         other = (folder / "tokenizer.model").is_file() or (folder / "vocab.json").is_file()

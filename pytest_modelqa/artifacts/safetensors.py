@@ -62,6 +62,13 @@ def read_folder(folder: Path) -> Header:
     return header
 
 
+def read_file(file: Path) -> Header:
+    """Read one file alone. Raises OSError alone."""
+    header = Header()
+    _append(header, file)
+    return header
+
+
 def shards(folder: Path, header: Header) -> list[Path]:
     """The files that hold the tensors; what is wrong with the index becomes a finding."""
     if folder.is_file():

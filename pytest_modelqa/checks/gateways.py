@@ -66,16 +66,16 @@ class Integrity:
         return {"inspection": Inspect()}
 
     def judge(self, answers: Mapping[str, Any]) -> Verdict:
-        """Falsified by any finding; also when nothing could be compared."""
+        """Falsified by any finding that is no warning; also when nothing could be compared."""
         seen: Inspection = answers["inspection"]
-        if seen.findings:
-            first = seen.findings[0]
-            more = f" (and {len(seen.findings) - 1} more)" if len(seen.findings) > 1 else ""
+        if errors := [f for f in seen.findings if f.severity == "error"]:
+            first = errors[0]
+            more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
             return falsified(
                 f"{first.code} {first.where}: {first.message}{more}",
                 tested=seen.checked,
                 detail="\n".join(
-                    f"{f.code} {f.where} @{f.offset}: {f.message}" for f in seen.findings[:50]
+                    f"{f.code} {f.where} @{f.offset}: {f.message}" for f in errors[:50]
                 ),
             )
         if not seen.checked:

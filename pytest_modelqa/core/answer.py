@@ -7,16 +7,21 @@ from typing import Literal
 
 Cause = Literal["crashed", "timeout", "refused", "error", "unavailable"]
 Finish = Literal["stop", "length", "context"]
+Severity = Literal["error", "warning"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One violation in a file: a stable code, the tensor or key, the byte offset (-1: none)."""
+    """One violation in a file: a stable code, the tensor or key, the byte offset (-1: none).
+
+    A warning says what a person should know; it fails no gate.
+    """
 
     code: str
     where: str
     message: str
     offset: int = -1
+    severity: Severity = "error"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

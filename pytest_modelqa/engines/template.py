@@ -8,19 +8,15 @@ deadline of the worker.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from jinja2 import TemplateError
-from jinja2.ext import loopcontrols
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from pytest_modelqa.artifacts.templates import MAX_RENDERED_CHARS, environment
 from pytest_modelqa.core.errors import Refused
 from pytest_modelqa.core.request import Message
-
-MAX_RENDERED_CHARS = 1_000_000
 
 
 def render(
@@ -40,11 +36,11 @@ def render(
             remedy="use modality run, or convert the model again with its template",
         )
     turns = [{"role": m.role, "content": m.content} for m in messages]
+    made = environment()
+    made.globals["strftime_now"] = _strftime_now
     try:
-        stream = (
-            _environment()
-            .from_string(template)
-            .generate(messages=turns, add_generation_prompt=add_generation_prompt, **tokens)
+        stream = made.from_string(template).generate(
+            messages=turns, add_generation_prompt=add_generation_prompt, **tokens
         )
         return _bounded(stream)
     except (TemplateError, TypeError, ValueError, OverflowError) as error:
@@ -60,24 +56,6 @@ def _bounded(stream: Any) -> str:
             raise Refused(f"the chat template writes more than {MAX_RENDERED_CHARS:,} characters")
         parts.append(part)
     return "".join(parts)
-
-
-def _environment() -> ImmutableSandboxedEnvironment:
-    environment = ImmutableSandboxedEnvironment(
-        trim_blocks=True, lstrip_blocks=True, extensions=[loopcontrols]
-    )
-    environment.filters["tojson"] = _tojson
-    environment.globals["raise_exception"] = _raise
-    environment.globals["strftime_now"] = _strftime_now
-    return environment
-
-
-def _tojson(value: Any, indent: int | None = None) -> str:
-    return json.dumps(value, ensure_ascii=False, indent=indent)
-
-
-def _raise(message: str) -> None:
-    raise TemplateError(message)
 
 
 def _strftime_now(form: str) -> str:

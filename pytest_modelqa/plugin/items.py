@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from functools import cache
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
@@ -68,9 +69,10 @@ class CaseItem(pytest.Item):
         super().__init__(**kwargs)
         self.case = case
         self.part = part
-        for marker in _markers(case):
-            self.add_marker(marker)
-        if case.cell and self.config.pluginmanager.hasplugin("xdist"):
+        for marker in _markers(case.tier, case.check.category.lower(), case.is_gateway):
+            self.keywords[marker.name] = marker  # what add_marker does, many thousand times
+            self.own_markers.append(marker.mark)
+        if case.cell and hasattr(self.config, "workerinput"):
             group = f"{case.cell.artifact.key}-{case.cell.backend}"
             self.add_marker(pytest.mark.xdist_group(group))  # for an explicit --dist loadgroup
         if self.config.pluginmanager.hasplugin("timeout"):
@@ -122,6 +124,7 @@ def skip_text(verdict: Verdict) -> str:
     return f"{verdict.outcome}: {verdict.reason}{remedy}"
 
 
-def _markers(case: Case) -> list[str]:
-    names = [f"tier{case.tier}", case.check.category.lower()]
-    return [*names, "gateway"] if case.is_gateway else names
+@cache
+def _markers(tier: int, category: str, is_gateway: bool) -> tuple[pytest.MarkDecorator, ...]:
+    names = [f"tier{tier}", category, *(["gateway"] if is_gateway else [])]
+    return tuple(getattr(pytest.mark, name) for name in names)

@@ -35,7 +35,7 @@ BROKEN: dict[str, tuple[str, bytes]] = {
     "empty": ("GGUF-TRUNCATED", b""),
     "magic": ("GGUF-MAGIC", b"GGML" + SOUND[4:]),
     "version 1": ("GGUF-VERSION", header(version=1) + bytes(64)),
-    "big endian": ("GGUF-VERSION", b"GGUF" + struct.pack(">IQQ", 3, 0, 0) + bytes(64)),
+    "big endian": ("GGUF-ENDIAN", b"GGUF" + struct.pack(">IQQ", 3, 0, 0) + bytes(64)),
     "tensor count": ("GGUF-COUNT", header(tensors=2**63)),
     "key count": ("GGUF-COUNT", header(keys=2**40)),
     "cut in the header": ("GGUF-TRUNCATED", SOUND[:300]),
