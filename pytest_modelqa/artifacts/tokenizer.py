@@ -46,6 +46,61 @@ PRE_TOKENIZERS: dict[str, list[dict[str, Any]]] = {
 }
 
 
+def pre_tokenizer_name(tokenizer: Mapping[str, Any]) -> str:
+    """What llama.cpp calls the pre-tokenizer of a tokenizer.json; empty where it has no name here.
+
+    Names that stand for the same steps are one to llama.cpp, too: the first is given.
+    """
+    found = tokenizer.get("pre_tokenizer") or {}
+    steps = found.get("pretokenizers", [found])
+    plain = [_essence(step) for step in steps]
+    for name, known in PRE_TOKENIZERS.items():
+        if plain == [_essence(step) for step in known]:
+            return name
+    return ""
+
+
+def _essence(step: Mapping[str, Any]) -> dict[str, Any]:
+    """A step without what changes offsets only, and not where text is cut."""
+    return {k: v for k, v in step.items() if k != "trim_offsets"}
+
+
+def _added_ends(meta: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The post-processor that puts BOS before a text, EOS behind it, where the file says so."""
+    ends = {
+        end: meta.get(f"tokenizer.ggml.{end}_token_id")
+        for end in ("bos", "eos")
+        if meta.get(f"tokenizer.ggml.add_{end}_token")
+    }
+    if not ends:
+        return None
+    texts = {}
+    for end, number in ends.items():
+        if not isinstance(number, int):
+            raise Refused(
+                f"the file adds {end.upper()} to texts and does not say which token it is"
+            )
+        texts[end] = meta["tokenizer.ggml.tokens"][number]
+
+    def around(sequence: str) -> list[dict[str, Any]]:
+        kind = int(sequence == "B")
+        pieces = [{"Sequence": {"id": sequence, "type_id": kind}}]
+        if "bos" in texts:
+            pieces.insert(0, {"SpecialToken": {"id": texts["bos"], "type_id": kind}})
+        if "eos" in texts:
+            pieces.append({"SpecialToken": {"id": texts["eos"], "type_id": kind}})
+        return pieces
+
+    return {
+        "type": "TemplateProcessing",
+        "single": around("A"),
+        "pair": [*around("A"), *around("B")],
+        "special_tokens": {
+            text: {"id": text, "ids": [ends[end]], "tokens": [text]} for end, text in texts.items()
+        },
+    }
+
+
 def tokenizer_json(meta: Mapping[str, Any]) -> dict[str, Any]:
     """The tokenizer file. Raises Refused for other models than byte-level BPE of a known `pre`."""
     model, pre = meta.get("tokenizer.ggml.model"), meta.get("tokenizer.ggml.pre")
@@ -76,7 +131,7 @@ def tokenizer_json(meta: Mapping[str, Any]) -> dict[str, Any]:
         "added_tokens": added,
         "normalizer": None,
         "pre_tokenizer": {"type": "Sequence", "pretokenizers": PRE_TOKENIZERS[str(pre)]},
-        "post_processor": None,
+        "post_processor": _added_ends(meta),
         "decoder": {**_GPT2[0], "add_prefix_space": True},
         "model": {
             "type": "BPE",
@@ -94,12 +149,7 @@ def tokenizer_json(meta: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def tokenizer_config(meta: Mapping[str, Any]) -> dict[str, Any]:
-    """Special tokens, template and class of the tokenizer.
-
-    Raises Refused where a BOS would have to be added: no post-processor is rebuilt here.
-    """
-    if meta.get("tokenizer.ggml.add_bos_token") or meta.get("tokenizer.ggml.add_eos_token"):
-        raise Refused("a tokenizer that adds BOS or EOS by itself cannot be rebuilt from GGUF yet")
+    """Special tokens, template and class of the tokenizer."""
     tokens = meta["tokenizer.ggml.tokens"]
     config: dict[str, Any] = {
         "tokenizer_class": "PreTrainedTokenizerFast",

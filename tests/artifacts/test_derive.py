@@ -17,7 +17,12 @@ from safetensors.numpy import load_file
 
 from pytest_modelqa.artifacts.derive import derive
 from pytest_modelqa.artifacts.provision import provision
-from pytest_modelqa.artifacts.tokenizer import tokenizer_config
+from pytest_modelqa.artifacts.tokenizer import (
+    PRE_TOKENIZERS,
+    pre_tokenizer_name,
+    tokenizer_config,
+    tokenizer_json,
+)
 from pytest_modelqa.core.answer import TokenIds
 from pytest_modelqa.core.errors import Refused
 from pytest_modelqa.core.model import ArtifactSpec
@@ -84,7 +89,7 @@ def test_an_untied_head_and_biases_are_kept(tmp_path: Path) -> None:
         ({"llama.rope.scaling.type": "yarn"}, "scaled rotary"),
         (
             {"tokenizer.ggml.add_bos_token": struct.pack("<I?", 7, True)},
-            "adds BOS",
+            "adds BOS to texts and does not say which",
         ),
     ],
 )
@@ -93,6 +98,62 @@ def test_what_cannot_be_derived_truly_is_refused(
 ) -> None:
     with pytest.raises(Refused, match=reason):
         derived(tmp_path, gguf_bytes(METADATA | change))
+
+
+def test_a_family_whose_rows_the_converter_leaves_alone_is_left_alone(tmp_path: Path) -> None:
+    renamed = {k.replace("llama", "qwen2"): v for k, v in METADATA.items()}
+    renamed |= {"general.architecture": "qwen2", "tokenizer.ggml.pre": "qwen2"}
+    bias = ("blk.0.attn_q.bias", (32,), 0, np.arange(32, dtype=np.float32).tobytes())
+    out = derived(tmp_path, gguf_bytes(renamed, [*float_tensors(), bias]))
+    for name in SHAPES:
+        np.testing.assert_array_equal(out[f"{HF_NAMES[name]}.weight"], values(name))
+    np.testing.assert_array_equal(out["model.layers.0.self_attn.q_proj.bias"], np.arange(32))
+    config = json.loads((tmp_path / "out" / "config.json").read_text())
+    assert (config["model_type"], config["architectures"]) == ("qwen2", ["Qwen2ForCausalLM"])
+
+
+def test_shorter_floats_are_the_nearest(tmp_path: Path) -> None:
+    (tmp_path / "m.gguf").write_bytes(gguf_bytes())
+    (tmp_path / "out").mkdir()
+    derive(tmp_path / "m.gguf", tmp_path / "out", "F16")
+    out = load_file(tmp_path / "out" / "model.safetensors")
+    found = out["model.embed_tokens.weight"]
+    assert found.dtype == np.float16
+    np.testing.assert_array_equal(found, values("token_embd").astype(np.float16))
+    assert json.loads((tmp_path / "out" / "config.json").read_text())["dtype"] == "float16"
+
+
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [
+        ((), ["a"]),
+        (("bos",), ["<s>", "a"]),
+        (("eos",), ["a", "b"]),
+        (("bos", "eos"), ["<s>", "a", "b"]),
+    ],
+)
+def test_the_ends_that_a_file_adds_to_texts_are_added(
+    flags: tuple[str, ...], expected: list[str]
+) -> None:
+    from tokenizers import Tokenizer
+
+    ids = {"tokenizer.ggml.bos_token_id": 0, "tokenizer.ggml.eos_token_id": 2}
+    added = {f"tokenizer.ggml.add_{end}_token": True for end in flags}
+    tokenizer = Tokenizer.from_str(json.dumps(tokenizer_json(METADATA | ids | added)))
+    assert tokenizer.encode("a").tokens == expected
+    assert tokenizer.encode("a", add_special_tokens=False).tokens == ["a"]
+
+
+@pytest.mark.parametrize("name", sorted(PRE_TOKENIZERS))
+def test_a_rebuilt_pre_tokenizer_is_known_by_its_steps(name: str) -> None:
+    tokenizer = tokenizer_json(METADATA | {"tokenizer.ggml.pre": name})
+    found = pre_tokenizer_name(tokenizer)
+    assert PRE_TOKENIZERS[found] == PRE_TOKENIZERS[name]
+    steps = tokenizer["pre_tokenizer"]["pretokenizers"]
+    assert not pre_tokenizer_name(
+        {"pre_tokenizer": {"type": "Sequence", "pretokenizers": [*steps, {"type": "Whitespace"}]}}
+    )
+    assert not pre_tokenizer_name({})
 
 
 def test_a_tensor_of_another_kind_of_model_is_refused(tmp_path: Path) -> None:
