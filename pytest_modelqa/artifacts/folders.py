@@ -5,10 +5,20 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from pytest_modelqa.core.errors import OutputError
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold an advisory lock on the file `path`, made where absent; it dies with its process."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def publish(target: Path, make: Callable[[Path], None]) -> None:
@@ -19,9 +29,7 @@ def publish(target: Path, make: Callable[[Path], None]) -> None:
     if target.is_dir():
         return
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with target.with_suffix(".lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with locked(target.with_suffix(".lock")):
             if target.is_dir():
                 return
             part = target.with_suffix(".part")
@@ -30,6 +38,7 @@ def publish(target: Path, make: Callable[[Path], None]) -> None:
             make(part)
             _flush(part)
             part.rename(target)
+            flush(target.parent)
     except OSError as error:
         raise OutputError(
             f"cannot write the cache: {error.strerror or error}",
@@ -38,10 +47,15 @@ def publish(target: Path, make: Callable[[Path], None]) -> None:
         ) from error
 
 
+def flush(path: Path) -> None:
+    """Have a file's bytes, or a folder's names, on the disk."""
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
 def _flush(folder: Path) -> None:
     for path in (*folder.rglob("*"), folder):
-        fd = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(fd)
-        finally:
-            os.close(fd)
+        flush(path)

@@ -5,6 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 from platformdirs import user_cache_path
@@ -24,8 +27,23 @@ def sha256_of(path: Path, cache: Path) -> str:
     A remembered digest is used while path, size, mtime_ns and inode are unchanged.
     """
     if path.is_file():
-        return _file(path, cache)
-    return digest(canonical([[name, _file(path / name, cache)] for name in file_names(path)]))
+        return hashes_of([path], cache)[0]
+    names = file_names(path)
+    found = hashes_of([path / name for name in names], cache)
+    return digest(canonical([list(pair) for pair in zip(names, found, strict=True)]))
+
+
+def hashes_of(files: Sequence[Path], cache: Path, *, anew: bool = False) -> list[str]:
+    """The hashes of files, in their order, several measured at once; `anew` trusts no memory."""
+    known = {} if anew else {f: _remembered(f, cache) for f in files}
+    unknown = [f for f in files if not known.get(f)]
+    one = measured if anew else partial(_measured, cache=cache)
+    if len(unknown) > 1:
+        with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+            known |= zip(unknown, pool.map(one, unknown), strict=True)
+    else:
+        known |= {f: one(f) for f in unknown}
+    return [known[f] for f in files]
 
 
 def file_names(folder: Path) -> list[str]:
@@ -47,16 +65,30 @@ def measured(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _file(path: Path, cache: Path) -> str:
+def record(path: Path, sha256: str, cache: Path) -> None:
+    """Remember the hash of a file that was measured while it was written."""
+    memory, state = _memory(path, cache)
+    _remember(memory, canonical({"state": state, "sha256": sha256}))
+
+
+def _memory(path: Path, cache: Path) -> tuple[Path, list[object]]:
     stat = path.stat()
     state = [str(path.resolve()), stat.st_size, stat.st_mtime_ns, stat.st_ino]
-    memory = cache / "digests" / f"{digest(canonical(state))[:32]}.json"
+    return cache / "digests" / f"{digest(canonical(state))[:32]}.json", state
+
+
+def _remembered(path: Path, cache: Path) -> str:
+    """The hash that was measured of this very state of the file, or nothing."""
+    memory, state = _memory(path, cache)
     try:
-        remembered = json.loads(memory.read_text())
-        if remembered["state"] == state:
-            return str(remembered["sha256"])
+        found = json.loads(memory.read_text())
+        return str(found["sha256"]) if found["state"] == state else ""
     except (OSError, ValueError, KeyError, TypeError):
-        pass  # nothing remembered, or not readable: measure
+        return ""  # nothing remembered, or not readable: measure
+
+
+def _measured(path: Path, cache: Path) -> str:
+    memory, state = _memory(path, cache)  # before: what changes meanwhile is not remembered
     sha256 = measured(path)
     _remember(memory, canonical({"state": state, "sha256": sha256}))
     return sha256

