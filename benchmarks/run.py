@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import subprocess
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -46,6 +47,7 @@ def parts(args: argparse.Namespace) -> dict[str, Callable[[], list[Line]]]:
 def described(repeats: int = 1) -> str:
     """Machine, versions, load, time and repeats, as one line each."""
     known = {**machine(), "instructions": _instructions(), "threads": str(THREADS)}
+    known["two busy processes do"] = f"{together():.1f} times the work of one"
     libraries = ", ".join(f"{name} {version}" for name, version in versions().items())
     now = datetime.now(UTC).strftime("%Y-%m-%d")
     load = f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "unknown"
@@ -53,6 +55,24 @@ def described(repeats: int = 1) -> str:
     return (
         f"Measured on {now}: {facts}; load before {load}; repeats {repeats}.\nWith {libraries}.\n"
     )
+
+
+_BUSY = """
+import hashlib, time
+block, done, end = bytes(1 << 20), 0, time.perf_counter() + 1
+while time.perf_counter() < end:
+    hashlib.sha256(block)
+    done += 1
+print(done)
+"""
+
+
+def together() -> float:
+    """What a second core is worth: 2 where it is one, near 1 where it shares or is taken away."""
+    command = [sys.executable, "-c", _BUSY]
+    alone = int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    both = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    return sum(int(process.communicate()[0]) for process in both) / alone
 
 
 def _instructions() -> str:

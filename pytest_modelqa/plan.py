@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 
+from pytest_modelqa.artifacts.derivation import DERIVE, derivable_from
 from pytest_modelqa.checks.batching import Batching
 from pytest_modelqa.checks.families import Generated, generated
 from pytest_modelqa.checks.gateways import GATEWAYS
@@ -65,6 +66,8 @@ def _cells(playbook: Playbook) -> Iterator[Cell]:
         for quantization in matrix.quantizations.get(form, ()):
             spec = ArtifactSpec(model=playbook.model.id, format=form, quantization=quantization)
             spec = known.get(spec.key, spec)
+            if not spec.source and (parent := derivable_from(spec, known)):
+                spec = replace(spec, source=f"{DERIVE}{parent}")
             engine = spec.engine or DEFAULT_ENGINE.get(form, "")
             for backend, modality in product(matrix.backends, matrix.modalities):
                 yield Cell(artifact=spec, backend=backend, modality=modality, engine=engine)
@@ -202,7 +205,7 @@ def _no_source(artifact: ArtifactSpec) -> Verdict:
             remedy="list quantizations per format: {gguf: [...], safetensors: [f32]}",
         )
     return unavailable(
-        f"the playbook names no file for {artifact.key}",
+        f"the playbook names no file for {artifact.key}, and none that it can be made of",
         remedy=f"add one under model.artifacts: {{format: {artifact.format}, "
         f"quantization: {artifact.quantization}, source: ...}}",
     )

@@ -9,11 +9,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from pytest_modelqa.artifacts.derivation import for_engine
+from pytest_modelqa.artifacts.hashing import cache_root
 from pytest_modelqa.artifacts.provision import provision
 from pytest_modelqa.core.answer import Failure, Generation
 from pytest_modelqa.core.check import Adaptive, Case
 from pytest_modelqa.core.errors import Refused, Unavailable
-from pytest_modelqa.core.model import Artifact, ArtifactSpec, Cell, Mode
+from pytest_modelqa.core.model import Artifact, ArtifactSpec, Cell, Format, Mode
 from pytest_modelqa.core.request import Request
 from pytest_modelqa.core.result import ArtifactInfo, CaseResult, RunInfo
 from pytest_modelqa.core.verdict import Verdict, unavailable, verdict_of_failure
@@ -66,6 +68,7 @@ class Qualifier:
         self._results: dict[str, CaseResult] = {}
         self._artifacts: dict[str, Artifact | Failure] = {}
         self._sources: dict[str, Source | Failure] = {}
+        self._opened: dict[str, tuple[Path, Format]] = {}
         self._charged: set[str] = set()
         earlier = Earlier(resume)
         self._store = Store(folder, _unique(run_id))
@@ -201,10 +204,11 @@ class Qualifier:
         if isinstance(artifact, Failure):
             return artifact
         limits = self._plan.playbook.limits
+        path, form = self._opened[cell.artifact.key]
         config = WorkerConfig(
             engine=cell.engine,
-            artifact=artifact.path,
-            format=artifact.spec.format,
+            artifact=path,
+            format=form,
             backend=cell.backend,
             threads=threads_per_worker(),
             n_ctx=limits.n_ctx,
@@ -228,6 +232,7 @@ class Qualifier:
         siblings = {a.key: a for a in playbook.model.artifacts}
         try:
             artifact = provision(spec, siblings, folder=playbook.path.parent)
+            self._opened[spec.key] = for_engine(artifact, cache_root())
         except Refused as error:
             return Failure(
                 cause="refused", reason=str(error.what), detail=str(error), remedy=error.remedy

@@ -65,12 +65,18 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return True if ours and _only_tier1(config) and not _is_tier1(collection_path) else None
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark by area: tier1 on every save, tier2 the rest, unless a test says otherwise."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark by area: tier1 on every save, tier2 the rest, unless a test says otherwise.
+
+    Tests of tier 3 take minutes: they run when they are asked for.
+    """
+    heavy = "tier3" in str(config.getoption("-m"))
     for item in items:
         ours = item.path.is_relative_to(Path(__file__).parent)
         if ours and not any(m.name.startswith("tier") for m in item.iter_markers()):
             item.add_marker("tier1" if _is_tier1(item.path) else "tier2")
+        if ours and not heavy and item.get_closest_marker("tier3"):
+            item.add_marker(pytest.mark.skip(reason="takes minutes; run: pytest -m tier3"))
 
 
 ScriptedPlaybook = Callable[..., Path]

@@ -119,14 +119,20 @@ def test_exit_codes_prints_the_documented_table(capsys: Captured) -> None:
     assert capsys.readouterr().out.strip() in (ROOT / "docs" / "exit-codes.md").read_text()
 
 
-def test_a_model_that_cannot_be_read_ends_a_derivation_with_its_code(tmp_path: Path) -> None:
-    (tmp_path / "bad.gguf").write_bytes(b"GGML" + bytes(100))
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest_modelqa.artifacts.derive", tmp_path / "bad.gguf", tmp_path],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == ExitCode.MODEL_LOAD
-    assert "GGUF-MAGIC" in done.stderr
+def test_a_model_that_cannot_be_read_ends_a_command_with_its_code(
+    tmp_path: Path, capsys: Captured
+) -> None:
+    (tmp_path / "bad.gguf").write_bytes(b"GGUF" + bytes(100))
+    assert main(["inspect", str(tmp_path / "bad.gguf")]) == ExitCode.MODEL_LOAD
+    assert "GGUF-VERSION" in capsys.readouterr().out
+
+
+def test_ctrl_c_ends_any_command_with_its_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("pytest_modelqa.cli.playbooks.load", interrupted)
+    assert main(["plan", str(SMOLLM2)]) == ExitCode.INTERRUPTED
 
 
 def test_a_defect_of_a_plugin_is_pytests_internal_error(pytester: pytest.Pytester) -> None:

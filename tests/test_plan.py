@@ -73,6 +73,28 @@ def test_what_the_matrix_asks_and_no_artifact_gives_is_planned_as_unavailable(
         assert "names no file for gguf-q8_0" in verdict.reason
 
 
+def test_what_can_be_made_of_another_artifact_is_planned_as_derived(
+    scripted: ScriptedPlaybook,
+) -> None:
+    """A script is no model: nothing is made of it (the test above)."""
+    book = scripted()
+    text = book.read_text().replace(", engine: scripted", "")
+    book.write_text(
+        text.replace("formats: [gguf]", "formats: [gguf, safetensors, apr]").replace(
+            "quantizations: [f32]",
+            "quantizations: {gguf: [f32, q8_0], safetensors: [f16], apr: [bf16, q8_0]}",
+        )
+    )
+    sources = {c.artifact.key: c.artifact.source for c in plan_of(book).cells}
+    assert sources.pop("gguf-f32").startswith("file:")
+    assert sources == {
+        "gguf-q8_0": "derive:gguf-f32",
+        "safetensors-f16": "derive:gguf-f32",
+        "apr-q8_0": "",
+        "apr-bf16": "derive:gguf-f32",
+    }
+
+
 def test_an_estimate_counts_a_shared_request_once(scripted: ScriptedPlaybook) -> None:
     same = plan_of(scripted(scenario("a", "Same?"), scenario("b", "Same?")))
     other = plan_of(scripted(scenario("a", "Same?"), scenario("b", "Other?")))

@@ -6,8 +6,11 @@ from collections.abc import Sequence
 
 import typer
 
-from pytest_modelqa.cli import playbooks
+from pytest_modelqa.cli import build, convert, fetch, inspect, playbooks
 from pytest_modelqa.core.errors import ExitCode, ModelQAError, OutputError
+
+_CTRL_C = 130
+"""What typer makes of a KeyboardInterrupt: 128 and the number of SIGINT."""
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -15,7 +18,8 @@ app = typer.Typer(
     rich_markup_mode=None,
     help="Qualify language models: playbooks, plans, reports. Runs themselves are pytest's.",
 )
-app.add_typer(playbooks.app)
+for part in (playbooks, fetch, inspect, convert, build):
+    app.add_typer(part.app)
 
 
 @app.command("exit-codes")
@@ -43,4 +47,6 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         typer.echo(f"modelqa: {error.format_message()}\n  try: modelqa --help", err=True)
         return ExitCode.USAGE
+    if code == _CTRL_C:
+        return ExitCode.INTERRUPTED
     return code if isinstance(code, int) else ExitCode.OK

@@ -21,7 +21,8 @@ FLOATS = ("f32", "f16", "bf16")
 class ArtifactSpec:
     """A model file that a playbook names, before anyone looked for it.
 
-    `source` is `pypi:DIST:FILE`, `hf:ORG/NAME:FILE`, `file:PATH` or `derive:FORMAT-QUANT`; empty
+    `source` is `pypi:DIST:FILE`, `hf:ORG/NAME:FILE`, `https://HOST/FILE`, `build:NAME`,
+    `file:PATH` or `derive:FORMAT-QUANT`; empty
     when the matrix asks for a file that the playbook gives no source of. `revision` pins `hf:`.
     `sha256` is the pin written in the playbook, if any; `engine` overrides the format's engine.
     """

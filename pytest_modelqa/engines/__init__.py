@@ -45,7 +45,11 @@ ENGINES: dict[str, EngineEntry] = {
     "scripted": EngineEntry(target="pytest_modelqa.engines.scripted:Scripted", synthetic=True),
 }
 
-DEFAULT_ENGINE: dict[Format, str] = {"gguf": "llamacpp", "safetensors": "transformers"}
+DEFAULT_ENGINE: dict[Format, str] = {
+    "gguf": "llamacpp",
+    "safetensors": "transformers",
+    "apr": "transformers",  # which no engine reads: it is unpacked first, bit by bit
+}
 
 
 def engine_table() -> dict[str, EngineEntry]:

@@ -63,11 +63,14 @@ Source = Annotated[
             r"pypi:[A-Za-z0-9][A-Za-z0-9._-]*:(?!/)(?!(?:.*/)?\.\.(?:/|$)).+"
             r"|hf:[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*"
             r"(?::(?!/)(?!(?:.*/)?\.\.(?:/|$)).+)?"
+            r"|https://[^\s\\?#@]+"
+            r"|build:[a-z0-9][a-z0-9_-]*"
             r"|file:.+"
             r"|derive:(?:gguf|safetensors|apr)-[a-z0-9_]+"
         ),
-        description="pypi:DIST:FILE, hf:ORG/NAME[:FILE], file:PATH (relative to the playbook) or "
-        "derive:FORMAT-QUANTIZATION (made here from another artifact)",
+        description="pypi:DIST:FILE, hf:ORG/NAME[:FILE], https://HOST/FILE, build:NAME, "
+        "file:PATH (relative to the playbook) or derive:FORMAT-QUANTIZATION (made here from "
+        "another artifact)",
     ),
 ]
 ArtifactKey = Annotated[

@@ -30,8 +30,8 @@ _NOUNS = {
 }
 _RULES = {
     "id": "must be ORG/NAME of letters, digits, `.`, `_` and `-`",
-    "source": "must be pypi:DIST:FILE, hf:ORG/NAME[:FILE], file:PATH or "
-    "derive:FORMAT-QUANTIZATION, and stay inside its folder (no `..`)",
+    "source": "must be pypi:DIST:FILE, hf:ORG/NAME[:FILE], https://HOST/FILE, build:NAME, "
+    "file:PATH or derive:FORMAT-QUANTIZATION, and stay inside its folder (no `..`)",
     "sha256": "must be 64 hexadecimal digits",
     "gate": "must be a gate id such as F-MY-GATE-001",
     "gates": "must be a gate id such as F-MY-GATE-001 (G0 to G4 only in the top-level `gates:`)",

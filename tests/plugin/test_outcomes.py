@@ -82,7 +82,7 @@ def test_unavailable_is_a_skip_that_names_the_command(
     result = qualify(book, "-rs")
     result.assert_outcomes(passed=6, skipped=6)
     result.stdout.fnmatch_lines(
-        ["SKIPPED *book.yaml*unavailable: no engine opens apr files; try:*"]
+        ["SKIPPED *book.yaml*unavailable: the playbook names no file for apr-f32*; try:*"]
     )
 
 
