@@ -5,10 +5,11 @@ Header findings make a file `unsafe`: no native loader sees it. The rest is the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
@@ -19,6 +20,8 @@ from pytest_modelqa.artifacts.lint import lint_apr, lint_folder, lint_gguf
 from pytest_modelqa.artifacts.mix import Mix, mix_of
 from pytest_modelqa.artifacts.values import Values, row_peaks
 from pytest_modelqa.core.answer import Finding, Inspection
+
+T = TypeVar("T")
 
 _EMBEDDINGS = ("token_embd.weight", "model.embed_tokens.weight")
 _OUTLIER = 100.0
@@ -90,8 +93,7 @@ def _gguf(path: Path) -> Model:
         for t in header.tensors
     )
     if not findings:
-        facts, found = lint_gguf(header)
-        scanned, dead = _scan(places)
+        (facts, found), (scanned, dead) = _both(lambda: lint_gguf(header), places)
         findings, checked = found + dead, checked + facts + scanned
     seen = Inspection(
         format="gguf",
@@ -116,11 +118,9 @@ def _safetensors(path: Path) -> Model:
         Place(t.name, t.type, t.shape, t.file, t.offset, t.bytes) for t in header.tensors
     )
     if not findings:
-        if whole:
-            architecture, checked_facts, findings = lint_folder(path, header)
-            checked += checked_facts
-        scanned, dead = _scan(places)
-        findings, checked = findings + dead, checked + scanned
+        lint = (lambda: lint_folder(path, header)) if whole else (lambda: ("", 0, []))
+        (architecture, facts, found), (scanned, dead) = _both(lint, places)
+        findings, checked = found + dead, checked + facts + scanned
     seen = Inspection(
         format="safetensors",
         architecture=architecture,
@@ -139,8 +139,7 @@ def _apr(path: Path) -> Model:
     checked = header.checked
     places = tuple(Place(t.name, t.type, t.shape, path, t.offset, t.bytes) for t in header.tensors)
     if not _unsafe(findings):
-        facts, found = lint_apr(header)
-        scanned, dead = _scan(places)
+        (facts, found), (scanned, dead) = _both(lambda: lint_apr(header), places)
         findings, checked = findings + found + dead, checked + facts + scanned
     seen = Inspection(
         format="apr",
@@ -152,6 +151,14 @@ def _apr(path: Path) -> Model:
         unsafe=_unsafe(header.findings),
     )
     return Model(seen, places)
+
+
+def _both(lint: Callable[[], T], places: Sequence[Place]) -> tuple[T, tuple[int, list[Finding]]]:
+    """Lint while values are scanned: a chat template takes a process of its own, and waits."""
+    with ThreadPoolExecutor(1) as other:
+        linted = other.submit(lint)
+        scanned = _scan(places)
+        return linted.result(), scanned
 
 
 def _scan(places: Sequence[Place]) -> tuple[int, list[Finding]]:
