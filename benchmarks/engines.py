@@ -13,7 +13,7 @@ from benchmarks.table import Line, at_least, middle, ratio, why_not
 
 LAYOUTS = ("streams", "unified")
 SEQUENCES = (16, 32, 64)
-BATCHES = (32, 64, 100)
+BATCHES = (64, 100)
 TRIED = 100
 """Prompts that each variant of a bare loop answers once before the best is chosen."""
 FEW = 40

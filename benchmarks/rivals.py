@@ -44,6 +44,7 @@ class Job:
     folder: Path
     python: Path
     count: int
+    dtype: str
 
     @property
     def out(self) -> Path:
@@ -93,7 +94,7 @@ def _lm_eval(job: Job, more: Mapping[str, str]) -> float:
     data.write_text("\n".join(rows) + "\n", encoding="utf-8")
     task = TASK.format(data=json.dumps(str(data)), max_tokens=MAX_TOKENS)
     (job.folder / "bench.yaml").write_text(task, encoding="utf-8")
-    model = f"pretrained={models.safetensors()},dtype=bfloat16"
+    model = f"pretrained={models.safetensors()},dtype={job.dtype}"
     flags = {
         "--model": "hf",
         "--model_args": model,
@@ -153,8 +154,8 @@ def _promptfoo(job: Job, more: Mapping[str, str]) -> float:
 _LLAMA = (f"llama-cpp-python=={version('llama-cpp-python')}",)
 _TORCH = ("torch>=2.6", "transformers>=5.0", "accelerate>=1.2")
 RIVALS: dict[str, tuple[tuple[str, ...], Run]] = {
-    "lm-eval (transformers, bfloat16)": (("lm-eval[hf]>=0.4.9", *_TORCH), _lm_eval),
-    "inspect_ai (transformers, bfloat16)": (
+    "lm-eval (transformers, {dtype})": (("lm-eval[hf]>=0.4.9", *_TORCH), _lm_eval),
+    "inspect_ai (transformers, {dtype})": (
         ("inspect-ai>=0.3.200", *_TORCH),
         partial(_script, "inspect_case.py"),
     ),
@@ -167,8 +168,8 @@ RIVALS: dict[str, tuple[tuple[str, ...], Run]] = {
 }
 
 
-def rivals(count: int, repeats: int, quantisations: tuple[str, ...]) -> list[Line]:
-    """Ours on each of `quantisations` and in bfloat16, and every peer, in turns."""
+def rivals(count: int, repeats: int, quantisations: tuple[str, ...], dtype: str) -> list[Line]:
+    """Ours on each of `quantisations` and in `dtype`, and every peer, in turns."""
     ways: dict[str, Callable[[], Measured]] = {}
     for quantisation in quantisations:
         asked = Asked(
@@ -180,13 +181,14 @@ def rivals(count: int, repeats: int, quantisations: tuple[str, ...]) -> list[Lin
         )
         ways[f"ours (llama.cpp, {quantisation}, fast)"] = partial(ours, asked)
     folder = models.safetensors()
-    bfloat16 = Asked(
-        path=folder, format="safetensors", quantization="bf16", mode="fast", count=count
-    )
-    ways["ours (transformers, bfloat16, fast)"] = partial(ours, bfloat16)
+    short = {"float32": "f32", "bfloat16": "bf16"}[dtype]
+    floats = Asked(path=folder, format="safetensors", quantization=short, mode="fast", count=count)
+    ways[f"ours (transformers, {dtype}, fast)"] = partial(ours, floats)
     mine = list(ways)
     for name, (requirements, run) in RIVALS.items():
-        ways[name] = partial(_measured, name.split()[0], requirements, run, count)
+        own = name.split()[0]
+        job = partial(Job, count=count, dtype=dtype)
+        ways[name.format(dtype=dtype)] = partial(_measured, own, requirements, run, job)
     rows = interleaved(ways, repeats)
     seconds = {name: middle(taken, "wall_s") for name, taken in rows.items()}
     theirs = {n: s for n, s in seconds.items() if n not in mine and s is not None}
@@ -216,13 +218,16 @@ def _note(rows: list[Measured]) -> str:
     return f"answering {answering:.1f} s; pytest, loading, gateways and evidence {rest:.1f} s"
 
 
-def _measured(own: str, requirements: tuple[str, ...], run: Run, count: int) -> Measured:
+def _measured(
+    own: str, requirements: tuple[str, ...], run: Run, job_in: Callable[..., Job]
+) -> Measured:
     python = environment_of(own, requirements)
     with tempfile.TemporaryDirectory() as name:
-        job = Job(folder=Path(name), python=python, count=count)
+        job = job_in(folder=Path(name), python=python)
         file = job.folder / "job.json"
         what: dict[str, Any] = {
-            "prompts": prompts(count),
+            "prompts": prompts(job.count),
+            "dtype": job.dtype,
             "max_tokens": MAX_TOKENS,
             "threads": THREADS,
             "gguf": str(models.gguf("q4_1")),
@@ -235,6 +240,6 @@ def _measured(own: str, requirements: tuple[str, ...], run: Run, count: int) -> 
         seconds = run(job, quiet)
         texts = json.loads(job.out.read_text("utf-8")) if job.out.is_file() else []
     answered = sum(bool(text) for text in texts)
-    if answered < count * 0.95:
-        raise NotMeasured(f"only {answered} of {count} prompts were answered")
+    if answered < job.count * 0.95:
+        raise NotMeasured(f"only {answered} of {job.count} prompts were answered")
     return {"wall_s": seconds, "texts": texts}

@@ -29,7 +29,7 @@ from benchmarks.table import Line, table, verdict, with_section
 from pytest_modelqa.runtime.machine import machine, versions
 
 PAGE = ROOT / "docs" / "performance.md"
-_ISA = ("avx2", "fma", "f16c", "avx512f", "avx512_vnni", "avx_vnni", "avx512_bf16", "amx_int8")
+_ISA = ("avx2", "fma", "f16c", "avx512f", "avx512_vnni", "avx_vnni", "avx512_bf16", "amx_bf16")
 
 
 def parts(args: argparse.Namespace) -> dict[str, Callable[[], list[Line]]]:
@@ -38,8 +38,8 @@ def parts(args: argparse.Namespace) -> dict[str, Callable[[], list[Line]]]:
     quantisations = tuple(args.quantisations.split(","))
     return {
         "llamacpp": lambda: llamacpp(count, repeats, quantisations),
-        "transformers": lambda: transformers(count, repeats, ("float32", "bfloat16")),
-        "peers": lambda: rivals(count, min(repeats, 2), ("q4_1", "f16")),
+        "transformers": lambda: transformers(count, repeats, args.dtypes.split(",")),
+        "peers": lambda: rivals(count, min(repeats, 2), ("q4_1", "f16"), quick_dtype()),
         "overhead": lambda: overhead(*((500, 3) if args.quick else (10_000, 15))),
     }
 
@@ -75,6 +75,15 @@ def together() -> float:
     return sum(int(process.communicate()[0]) for process in both) / alone
 
 
+def quick_dtype() -> str:
+    """What transformers is fastest in: bfloat16 where the processor has instructions for it.
+
+    Elsewhere every product is converted there and back.
+    """
+    has = _instructions().partition(" (without")[0].split()
+    return "bfloat16" if {"avx512_bf16", "amx_bf16"} & set(has) else "float32"
+
+
 def _instructions() -> str:
     """Of those that decide what a batch gains, the ones that this processor has and lacks."""
     try:
@@ -96,6 +105,8 @@ def main() -> int:
     parser.add_argument(
         "--quantisations", default="q4_1,f16", help=f"of {','.join(models.QUANTISATIONS)}"
     )
+    dtypes = "float32,bfloat16" if quick_dtype() == "bfloat16" else "float32"
+    parser.add_argument("--dtypes", default=dtypes, help="what transformers computes in")
     args = parser.parse_args()
     use_two_cores()
     broken = 0

@@ -1,4 +1,4 @@
-"""inspect_ai: one task over the prompts, transformers in bfloat16, batches of its own making."""
+"""inspect_ai: one task over the prompts, with transformers, in batches of its own making."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def main() -> None:
         "hf/local",
         model_path=job["folder"],
         device="cpu",
-        torch_dtype="bfloat16",
+        torch_dtype=job["dtype"],
         do_sample=False,
         config=GenerateConfig(max_tokens=job["max_tokens"], max_connections=job["batch"]),
     )
