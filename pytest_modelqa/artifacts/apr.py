@@ -8,7 +8,6 @@ readers let pass is refused here: an unknown version or dtype, overlap, a footer
 
 from __future__ import annotations
 
-import json
 import mmap
 import struct
 import zlib
@@ -19,6 +18,7 @@ from math import prod
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from pytest_modelqa.artifacts.json_objects import parsed
 from pytest_modelqa.core.answer import Finding
 
 MAGIC = b"APR\0"
@@ -193,18 +193,8 @@ def _sections(start: _Start, size: int) -> None:
 
 def _metadata(data: mmap.mmap | bytes, start: _Start, header: Header) -> dict[str, Any]:
     raw = data[start.metadata : start.metadata + start.metadata_bytes]
-    twice: list[str] = []
-
-    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        found: dict[str, Any] = {}
-        for key, value in pairs:
-            if key in found:
-                twice.append(key)
-            found[key] = value
-        return found
-
     try:
-        found = json.loads(raw.decode(), object_pairs_hook=unique)
+        found, twice = parsed(raw)
     except (ValueError, RecursionError) as error:
         message = f"the metadata is no JSON: {error}"
         raise _Bad("APR-JSON", "metadata", message, start.metadata) from None

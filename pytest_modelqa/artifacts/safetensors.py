@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pytest_modelqa.artifacts.json_objects import parsed
 from pytest_modelqa.core.answer import Finding
 
 MAX_HEADER_BYTES = 100_000_000
@@ -138,18 +139,8 @@ def _append(header: Header, file: Path) -> None:
 
 
 def _entries(text: bytes, file: Path, header: Header) -> dict[str, Any]:
-    twice: list[str] = []
-
-    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        found: dict[str, Any] = {}
-        for key, value in pairs:
-            if key in found:
-                twice.append(key)
-            found[key] = value
-        return found
-
     try:
-        entries = json.loads(text.decode(), object_pairs_hook=unique)
+        entries, twice = parsed(text)
     except (ValueError, RecursionError) as error:
         _add(header, "ST-JSON", file.name, f"the header is no JSON: {error}", 8)
         return {}
