@@ -1,0 +1,1 @@
+"""Properties of real models and configurations, for all inputs that Hypothesis finds."""
