@@ -16,9 +16,9 @@ _THREADS = 2
 _LARGEST_HALF = 65504.0
 _WEIGHTS = 1 << 16
 """A chunk: its float32 values fit a core's second-level cache."""
-_BLOCKED = {"Q8_0": 34, "Q4_0": 18, "Q4_1": 20}
+BLOCKED = {"Q8_0": 34, "Q4_0": 18, "Q4_1": 20}
 _BLOCK = 32
-_PLAIN = {"F32": ("<f4", 4), "F16": ("<f2", 2), "BF16": ("<u2", 2)}
+PLAIN = {"F32": ("<f4", 4), "F16": ("<f2", 2), "BF16": ("<u2", 2)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,15 +43,15 @@ def all_moments(places: Sequence[Place]) -> dict[str, Moments | None]:
 def moments(place: Place) -> Moments | None:
     """Read a tensor's values. None where its type is not decoded here."""
     kind = place.type.upper()
-    if not place.bytes or kind not in (*_PLAIN, *_BLOCKED):
+    if not place.bytes or kind not in (*PLAIN, *BLOCKED):
         return None
-    size = _PLAIN[kind][1] * _WEIGHTS if kind in _PLAIN else _BLOCKED[kind] * _WEIGHTS // _BLOCK
+    size = PLAIN[kind][1] * _WEIGHTS if kind in PLAIN else BLOCKED[kind] * _WEIGHTS // _BLOCK
     raw = np.memmap(place.file, dtype=np.uint8, mode="r")[place.offset : place.offset + place.bytes]
     count, zeros, total, squares = 0, 0, 0.0, 0.0
     low, high = float("inf"), float("-inf")
     with np.errstate(all="ignore"):  # NaN and Inf are the scan's findings, here they show as such
         for at in range(0, place.bytes, size):
-            values = _decoded(kind, raw[at : at + size])
+            values = decoded(kind, raw[at : at + size])
             count += values.size
             zeros += values.size - int(np.count_nonzero(values))
             total += float(values.sum(dtype=np.float32))
@@ -64,15 +64,15 @@ def moments(place: Place) -> Moments | None:
                    min=low, max=high, zero=zeros / count, l2=sqrt(squares))  # fmt: skip
 
 
-def _decoded(kind: str, raw: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Values as float32, shape (weights,)."""
+def decoded(kind: str, raw: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Values as float32, shape (weights,); `kind` is F32, F16, BF16, Q8_0, Q4_0 or Q4_1."""
     if kind == "BF16":
         return (raw.view("<u2").astype(np.uint32) << 16).view(np.float32)
     if kind == "F16":
         return _halves(raw)
-    if kind in _PLAIN:
-        return raw.view(_PLAIN[kind][0]).astype(np.float32, copy=False)
-    blocks = raw.reshape(-1, _BLOCKED[kind])
+    if kind in PLAIN:
+        return raw.view(PLAIN[kind][0]).astype(np.float32, copy=False)
+    blocks = raw.reshape(-1, BLOCKED[kind])
     scale = np.ascontiguousarray(blocks[:, :2]).view("<f2").astype(np.float32)
     if kind == "Q8_0":
         return (blocks[:, 2:].view(np.int8) * scale).reshape(-1)
@@ -81,8 +81,8 @@ def _decoded(kind: str, raw: NDArray[np.uint8]) -> NDArray[np.float32]:
     if kind == "Q4_0":
         return ((values - 8) * scale).reshape(-1)
     least = np.ascontiguousarray(blocks[:, 2:4]).view("<f2").astype(np.float32)
-    decoded: NDArray[np.float32] = (values * scale + least).reshape(-1)
-    return decoded
+    shifted: NDArray[np.float32] = (values * scale + least).reshape(-1)
+    return shifted
 
 
 def _halves(raw: NDArray[np.uint8]) -> NDArray[np.float32]:

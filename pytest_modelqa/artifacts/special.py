@@ -73,7 +73,7 @@ def lint_folder_tokens(facts: Facts, folder: Path, vocab_size: object) -> None:
     _named(facts, config, vocabulary)
     _ids(facts, _json(folder / "config.json"), vocab_size)
     if config or (folder / "chat_template.jinja").is_file():
-        template = _template(folder, config)
+        template = template_of(folder, config)
         texts = {k: v for mark in _MARKS if (v := _text(config.get(k := f"{mark}_token")))}
         lint_template(facts, "chat_template", template, frozenset(vocabulary), texts)
 
@@ -111,7 +111,8 @@ def _ids(facts: Facts, config: Mapping[str, Any], vocab_size: object) -> None:
                 facts.holds(sound, "CONFIG-SPECIAL", f"{mark}_token_id", message)
 
 
-def _template(folder: Path, config: Mapping[str, Any]) -> object:
+def template_of(folder: Path, config: Mapping[str, Any]) -> object:
+    """A folder's chat template: its own file, or what tokenizer_config.json holds."""
     file = folder / "chat_template.jinja"
     if file.is_file() and file.stat().st_size < _MAX_JSON_BYTES:
         return file.read_text(encoding="utf-8", errors="replace")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from pytest_modelqa.core.stages import Traced
+
 Cause = Literal["crashed", "timeout", "refused", "error", "unavailable"]
 Finish = Literal["stop", "length", "context"]
 Severity = Literal["error", "warning"]
@@ -145,6 +147,11 @@ class Retraced:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Compared:
+    """Base of what two models, side by side, were found to be."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
     """No answer, and why. `detail` carries the traceback or the last native log lines.
 
@@ -158,7 +165,18 @@ class Failure:
     remedy: str = ""
 
 
-Answer = Inspection | Description | TokenIds | Rendered | Generation | Logits | Retraced | Failure
+Answer = (
+    Inspection
+    | Description
+    | TokenIds
+    | Rendered
+    | Generation
+    | Logits
+    | Retraced
+    | Traced
+    | Compared
+    | Failure
+)
 ANSWERS: tuple[type[Answer], ...] = (
     Inspection,
     Description,
@@ -167,5 +185,6 @@ ANSWERS: tuple[type[Answer], ...] = (
     Generation,
     Logits,
     Retraced,
+    Traced,
     Failure,
 )

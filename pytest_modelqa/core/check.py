@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from pytest_modelqa.core.answer import Generation
-from pytest_modelqa.core.model import Cell, Mode
+from pytest_modelqa.core.model import ArtifactSpec, Cell, Mode
 from pytest_modelqa.core.request import Request
 from pytest_modelqa.core.verdict import Verdict
 
@@ -78,6 +78,17 @@ class Adaptive(Protocol):
         """What to ask next, under new names, in exact mode. Empty: `judge` can conclude."""
 
 
+@runtime_checkable
+class Across(Protocol):
+    """A check of the model as a whole, that asks several cells; its case has no cell of its own.
+
+    Like one that asks again it sees failures: `judge` gets every answer, by name.
+    """
+
+    def questions(self) -> Mapping[str, tuple[Cell, Request]]:
+        """What to ask, by name, and of which cell."""
+
+
 class Oracle(Protocol):
     """Judges one completion. A dataclass: its fields are its parameters in the playbook.
 
@@ -99,6 +110,8 @@ class Case:
 
     `mode` is how its requests are answered: one at a time, or in batches. `examples` is how many
     parts its verdict will have; 0 for a case that is one question.
+
+    A case with a `reference` asks comparisons: of its cell's artifact with that one.
     """
 
     check: Check
@@ -108,6 +121,7 @@ class Case:
     is_gateway: bool = False
     mode: Mode = "exact"
     examples: int = 0
+    reference: ArtifactSpec | None = None
 
     @property
     def scope(self) -> str:

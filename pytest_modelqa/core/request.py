@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pytest_modelqa.core.stages import Trace
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
@@ -85,7 +87,22 @@ class Retrace:
     top: int = 4
 
 
-Request = Inspect | Describe | Tokenize | RenderChat | Generate | ScoreLogits | Retrace
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """Base of what is asked of two models together, the cell's and its reference's."""
+
+
+Request = (
+    Inspect
+    | Describe
+    | Tokenize
+    | RenderChat
+    | Generate
+    | ScoreLogits
+    | Retrace
+    | Trace
+    | Comparison
+)
 REQUESTS: tuple[type[Request], ...] = (
     Inspect,
     Describe,
@@ -94,4 +111,5 @@ REQUESTS: tuple[type[Request], ...] = (
     Generate,
     ScoreLogits,
     Retrace,
+    Trace,
 )

@@ -11,9 +11,12 @@ from collections.abc import Callable, Hashable
 from dataclasses import MISSING, fields, is_dataclass
 from enum import Enum
 from functools import cache, partial
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+from types import UnionType
+from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from pytest_modelqa.core.answer import ANSWERS, Answer
+from pytest_modelqa.core.comparison import ANSWERS as COMPARED
+from pytest_modelqa.core.comparison import REQUESTS as COMPARISONS
 from pytest_modelqa.core.request import REQUESTS, Request
 
 T = TypeVar("T")
@@ -23,8 +26,8 @@ Reader = Callable[[Any], Any]
 _SAME = frozenset({str, int, bool, type(None)})
 """What is the same in JSON and in memory; ids are by far the most of what is written."""
 
-_REQUESTS = {c.__name__: c for c in REQUESTS}
-_ANSWERS = {c.__name__: c for c in ANSWERS}
+_REQUESTS = {c.__name__: c for c in (*REQUESTS, *COMPARISONS)}
+_ANSWERS = {c.__name__: c for c in (*ANSWERS, *COMPARED)}
 
 
 def encode(value: Any) -> Any:
@@ -101,11 +104,20 @@ def _reader(hint: Any) -> Reader:
             if isinstance(value, list)
             else _number(value)
         )
+    if get_origin(hint) in (Union, UnionType):
+        kinds = {k.__name__: k for k in get_args(hint) if is_dataclass(k) and isinstance(k, type)}
+        return lambda value: _one_of_union(kinds, value)
     if isinstance(hint, type) and is_dataclass(hint):
         return partial(decode, hint)
     if isinstance(hint, type) and issubclass(hint, Enum):
         return hint
     return _number
+
+
+def _one_of_union(kinds: dict[str, type[Any]], value: Any) -> Any:
+    """A dataclass of the union by its kind; what is none is read as a number, text or null."""
+    kind = kinds.get(value.get("kind", "")) if isinstance(value, dict) else None
+    return decode(kind, value) if kind else _number(value)
 
 
 def _number(value: Any) -> Any:

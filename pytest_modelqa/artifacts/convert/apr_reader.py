@@ -33,7 +33,7 @@ def unpack(source: Path, folder: Path) -> None:
     if header.findings:
         first = header.findings[0]
         raise Refused(f"{first.code} {first.where}: {first.message}", where=str(source))
-    files = _files(header.metadata)
+    files = kept_files(header.metadata)
     names = {name.upper() for name in DTYPE_IDS}
     entries = []
     for tensor in header.tensors:
@@ -77,8 +77,11 @@ def compare(folder: Path, entries: Sequence[Entry], expected: Sequence[NDArray[n
         raise Refused(f"tensor {next(iter(found))} is not in the source")
 
 
-def _files(metadata: Mapping[str, Any]) -> dict[str, bytes]:
-    """The kept files; a name that is not a model's is refused, so that none leaves the folder."""
+def kept_files(metadata: Mapping[str, Any]) -> dict[str, bytes]:
+    """The files kept in an APR file's metadata, by name. Raises Refused.
+
+    A name that is not a model's is refused, so that none leaves the folder.
+    """
     kept = metadata.get(FILES_KEY)
     if not isinstance(kept, dict) or "config.json" not in kept:
         raise Refused(
