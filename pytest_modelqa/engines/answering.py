@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
 
@@ -18,6 +19,7 @@ from pytest_modelqa.core.answer import (
     Rendered,
     TokenIds,
 )
+from pytest_modelqa.core.comparison.templates import Conversation
 from pytest_modelqa.core.errors import Refused
 from pytest_modelqa.core.request import (
     Describe,
@@ -29,10 +31,13 @@ from pytest_modelqa.core.request import (
     ScoreLogits,
     Tokenize,
 )
+from pytest_modelqa.core.stages import StageStatistics, Trace, Traced
 from pytest_modelqa.engines.arrays import keep_logits
 from pytest_modelqa.engines.generation import Begin, Completion, Job, Steps, complete
 from pytest_modelqa.engines.retracing import retrace
 from pytest_modelqa.engines.template import render
+from pytest_modelqa.engines.tracing import Stage, Watch, statistics, top1
+from pytest_modelqa.engines.vocabulary import Entries
 
 
 class Model(Protocol):
@@ -46,8 +51,23 @@ class Model(Protocol):
     def describe(self) -> Description:
         """Tell what was opened."""
 
+    def computing(self) -> AbstractContextManager[None]:
+        """What `sequence` and `logits` run within, where `answer` does not see to it."""
+
     def tokenize(self, text: str, *, begin: bool, special: bool) -> list[int]:
         """Text to ids; `begin` adds BOS where the model has one, `special` parses control text."""
+
+    def tokenize_all(
+        self, texts: Sequence[str], *, begin: bool, special: bool
+    ) -> Sequence[list[int]]:
+        """Many texts to ids, each as `tokenize` does."""
+
+    @property
+    def entries(self) -> Entries:
+        """What each id stands for."""
+
+    def rendered_by_library(self, conversation: Conversation) -> str:
+        """A conversation as the library itself renders the template. Raises Refused."""
 
     def decode(self, ids: Sequence[int], *, keep_special: bool) -> str:
         """Ids to text; a character that is cut off at the end is dropped."""
@@ -57,6 +77,15 @@ class Model(Protocol):
 
     def logits(self, ids: list[int]) -> NDArray[np.float32]:
         """Logits of every position: shape (len(ids), vocabulary)."""
+
+    def logits_in(self, ids: Sequence[int], rows: int) -> Iterator[NDArray[np.float32]]:
+        """Logits of every position, `rows` positions at a time, of one sequence computed so."""
+
+    def use_threads(self, threads: int) -> None:
+        """Compute with this many threads from now on."""
+
+    def trace(self, ids: Sequence[int], watch: Watch) -> None:
+        """Show every stage of one pass over `ids` to `watch`, which may replace its values."""
 
     def batch(self, jobs: Mapping[int, Job], begin: Begin) -> Iterator[tuple[int, Completion]]:
         """Complete jobs together, in order of completion."""
@@ -92,8 +121,8 @@ def answer(model: Model, request: Request, arrays: Path) -> Answer:
             return _generation(model, request)
         case ScoreLogits():
             return _scored(model, request, arrays)
-        case Retrace():
-            return _retraced(model, request)
+        case Retrace() | Trace():
+            return _watched(model, request)
         case _:
             raise TypeError(f"no engine answers {type(request).__name__}")
 
@@ -123,9 +152,42 @@ def _generation(model: Model, request: Generate) -> Generation | Failure:
     return job if isinstance(job, Failure) else _told(model, complete(model.sequence(), job))
 
 
+def _watched(model: Model, request: Retrace | Trace) -> Answer:
+    return _traced(model, request) if isinstance(request, Trace) else _retraced(model, request)
+
+
 def _retraced(model: Model, request: Retrace) -> Answer:
     job = _job(model, request.generation)
     return job if isinstance(job, Failure) else retrace(model, job, request.top)
+
+
+def _traced(model: Model, request: Trace) -> Traced | Failure:
+    if request.chat:
+        asked = Generate(
+            messages=(Message(role="user", content=request.text),), max_tokens=request.steps
+        )
+    else:
+        asked = Generate(prompt=request.text, max_tokens=request.steps)
+    job = _job(model, asked)
+    if isinstance(job, Failure):
+        return job
+    seen: dict[Stage, StageStatistics] = {}
+    best: tuple[int, ...] = ()
+
+    def watch(stage: Stage, values: NDArray[np.float32]) -> None:
+        nonlocal best
+        seen[stage] = statistics(stage, values)
+        if stage.block == "logits":
+            best = top1(values)
+
+    model.trace(job.prompt, watch)
+    return Traced(
+        ids=tuple(job.prompt),
+        stages=tuple(seen.values()),
+        top1=best,
+        greedy=tuple(complete(model.sequence(), job).ids),
+        pad_id=model.describe().pad_id,
+    )
 
 
 def _job(model: Model, request: Generate) -> Job | Failure:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
@@ -16,12 +17,17 @@ from numpy.typing import NDArray
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
 from pytest_modelqa.core.answer import Answer, Description
+from pytest_modelqa.core.comparison.templates import Conversation
 from pytest_modelqa.core.errors import Refused, Unavailable
 from pytest_modelqa.core.request import Generate, Request
 from pytest_modelqa.engines.answering import answer, answer_batch
 from pytest_modelqa.engines.base import Settings
 from pytest_modelqa.engines.generation import Begin, Completion, Job, Steps
 from pytest_modelqa.engines.hf_batch import batches
+from pytest_modelqa.engines.hf_tokens import entries, rendered
+from pytest_modelqa.engines.hf_trace import trace
+from pytest_modelqa.engines.tracing import Watch
+from pytest_modelqa.engines.vocabulary import Entries
 
 
 class Transformers:
@@ -95,9 +101,15 @@ class Transformers:
 
     def answer(self, request: Request) -> Answer:
         """Answer one request."""
+        with self.computing():
+            return answer(self, request, self._settings.arrays)
+
+    @contextmanager
+    def computing(self) -> Iterator[None]:
+        """Eager attention, and no gradients."""
         self._attend("eager")
         with torch.inference_mode():
-            return answer(self, request, self._settings.arrays)
+            yield
 
     def answer_batch(
         self, requests: Sequence[Generate], begin: Begin
@@ -125,6 +137,26 @@ class Transformers:
             text, add_special_tokens=begin, split_special_tokens=not special, verbose=False
         )
         return [int(i) for i in encoded["input_ids"]]
+
+    def tokenize_all(
+        self, texts: Sequence[str], *, begin: bool, special: bool
+    ) -> Sequence[list[int]]:
+        """Many texts to ids, each as `tokenize` does."""
+        if not texts:
+            return []
+        encoded = self._tokenizer(
+            list(texts), add_special_tokens=begin, split_special_tokens=not special, verbose=False
+        )
+        return [[int(i) for i in ids] for ids in encoded["input_ids"]]
+
+    @cached_property
+    def entries(self) -> Entries:
+        """What each id of the tokenizer stands for."""
+        return entries(self._tokenizer)
+
+    def rendered_by_library(self, conversation: Conversation) -> str:
+        """A conversation as the tokenizer renders it. Raises Refused."""
+        return rendered(self._tokenizer, conversation)
 
     def decode(self, ids: Sequence[int], *, keep_special: bool) -> str:
         """Ids to text; a character cut off at the end is dropped, as llama.cpp's side does."""
@@ -154,6 +186,19 @@ class Transformers:
         """Logits of every position: shape (len(ids), vocabulary)."""
         out = self._model(torch.tensor([ids], device=self._device), use_cache=False)
         return _numpy(out.logits[0])
+
+    def logits_in(self, ids: Sequence[int], rows: int) -> Iterator[NDArray[np.float32]]:
+        """Logits of every position, `rows` at a time over a key-value cache."""
+        cache: Any = None
+        for start in range(0, len(ids), rows):
+            chunk = torch.tensor([[*ids[start : start + rows]]], device=self._device)
+            out = self._model(chunk, past_key_values=cache, use_cache=True)
+            cache = out.past_key_values
+            yield _numpy(out.logits[0])
+
+    def trace(self, ids: Sequence[int], watch: Watch) -> None:
+        """Show every stage of one pass."""
+        trace(self._model, ids, watch, device=self._device)
 
     @cached_property
     def template(self) -> str:

@@ -10,6 +10,7 @@ import ctypes
 import hashlib
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
@@ -19,12 +20,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_modelqa.core.answer import Answer, Description
+from pytest_modelqa.core.comparison.templates import Conversation
 from pytest_modelqa.core.errors import Refused, Unavailable
 from pytest_modelqa.core.request import Generate, Request
 from pytest_modelqa.engines.answering import answer, answer_batch
 from pytest_modelqa.engines.base import Settings
 from pytest_modelqa.engines.generation import Begin, Completion, Job, Steps
 from pytest_modelqa.engines.llamacpp_streams import batches
+from pytest_modelqa.engines.llamacpp_tokens import entries, rendered
+from pytest_modelqa.engines.llamacpp_trace import trace
+from pytest_modelqa.engines.tracing import Watch
+from pytest_modelqa.engines.vocabulary import Entries
 
 _BATCH = 512
 _LOG: list[str] = []
@@ -41,7 +47,8 @@ def _log(_level: int, text: bytes, _data: Any) -> None:
 class LlamaCpp:
     """A GGUF file opened by llama.cpp: one context for one sequence; batches have their own."""
 
-    def __init__(self, model: Any, context: Any, settings: Settings) -> None:
+    def __init__(self, artifact: Path, model: Any, context: Any, settings: Settings) -> None:
+        self._artifact = artifact
         self._model = model
         self._context = context
         self._settings = settings
@@ -78,7 +85,7 @@ class LlamaCpp:
         context = lc.llama_init_from_model(model, wanted)
         if not context:
             raise Refused(f"llama.cpp cannot make a context: {_last_error()}", where=str(artifact))
-        return cls(model, context, settings)
+        return cls(artifact, model, context, settings)
 
     def describe(self) -> Description:
         """Tell sizes, special ids and the template's hash."""
@@ -105,6 +112,10 @@ class LlamaCpp:
         """For prompts and decoding; results do not depend on it (rows are not split)."""
         self._threads = threads
         lc.llama_set_n_threads(self._context, threads, threads)
+
+    def computing(self) -> AbstractContextManager[None]:
+        """llama.cpp needs nothing around it."""
+        return nullcontext()
 
     def answer(self, request: Request) -> Answer:
         """Answer one request."""
@@ -150,6 +161,16 @@ class LlamaCpp:
         lc.llama_memory_clear(lc.llama_get_memory(self._context), True)
         return np.stack(self._decode_ids(ids, 0, every=True))
 
+    def logits_in(self, ids: Sequence[int], rows: int) -> Iterator[NDArray[np.float32]]:
+        """Logits of every position, decoded `rows` at a time: llama.cpp holds no more than that."""
+        lc.llama_memory_clear(lc.llama_get_memory(self._context), True)
+        for start in range(0, len(ids), rows):
+            yield np.stack(self._decode_ids([*ids[start : start + rows]], start, every=True))
+
+    def trace(self, ids: Sequence[int], watch: Watch) -> None:
+        """Show every stage of one pass, in a context of its own."""
+        trace(self._model, ids, watch, threads=self._threads)
+
     def _decode_ids(self, ids: list[int], start: int, *, every: bool) -> list[NDArray[np.float32]]:
         """Append ids at positions from `start`; logits (n_vocab,) of every one, or of the last."""
         rows = []
@@ -180,6 +201,21 @@ class LlamaCpp:
         if count < 0:
             raise RuntimeError(f"llama_tokenize asks for {-count} ids of {len(data)} bytes")
         return list(buffer[:count])
+
+    def tokenize_all(
+        self, texts: Sequence[str], *, begin: bool, special: bool
+    ) -> Sequence[list[int]]:
+        """Many texts to ids, each as `tokenize` does."""
+        return [self.tokenize(text, begin=begin, special=special) for text in texts]
+
+    @cached_property
+    def entries(self) -> Entries:
+        """What each id stands for."""
+        return entries(self._vocab, self._artifact)
+
+    def rendered_by_library(self, conversation: Conversation) -> str:
+        """A conversation as llama.cpp's own renderer writes it. Raises Refused."""
+        return rendered(self.template, conversation)
 
     def decode(self, ids: Sequence[int], *, keep_special: bool) -> str:
         """Ids to text; a character cut off at the end is dropped, not replaced."""

@@ -8,6 +8,7 @@ deadline of the worker.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -15,18 +16,23 @@ from typing import Any
 from jinja2 import TemplateError
 
 from pytest_modelqa.artifacts.templates import MAX_RENDERED_CHARS, environment
+from pytest_modelqa.core.comparison.templates import Turn
 from pytest_modelqa.core.errors import Refused
 from pytest_modelqa.core.request import Message
 
 
 def render(
     template: str,
-    messages: Sequence[Message],
+    messages: Sequence[Message | Turn],
     *,
     add_generation_prompt: bool,
     tokens: dict[str, str],
+    tools: str = "",
 ) -> str:
     """Render a conversation. `tokens` maps bos_token and the like to their texts.
+
+    `tools` is a JSON list of function definitions; as in transformers, a template without any
+    sees `tools` and `documents` as none, not as undefined.
 
     Raises Refused where the model has no template, or where the template fails or floods.
     """
@@ -35,16 +41,28 @@ def render(
             "the model has no chat template",
             remedy="use modality run, or convert the model again with its template",
         )
-    turns = [{"role": m.role, "content": m.content} for m in messages]
+    turns = [as_message(m) for m in messages]
     made = environment()
     made.globals["strftime_now"] = _strftime_now
     try:
         stream = made.from_string(template).generate(
-            messages=turns, add_generation_prompt=add_generation_prompt, **tokens
+            messages=turns,
+            tools=json.loads(tools) if tools else None,
+            documents=None,
+            add_generation_prompt=add_generation_prompt,
+            **tokens,
         )
         return _bounded(stream)
     except (TemplateError, TypeError, ValueError, OverflowError) as error:
         raise Refused(f"the chat template fails: {type(error).__name__}: {error}") from error
+
+
+def as_message(turn: Message | Turn) -> dict[str, Any]:
+    """A turn as templates take it."""
+    message: dict[str, Any] = {"role": turn.role, "content": turn.content}
+    if isinstance(turn, Turn) and turn.tool_calls:
+        message["tool_calls"] = json.loads(turn.tool_calls)
+    return message
 
 
 def _bounded(stream: Any) -> str:

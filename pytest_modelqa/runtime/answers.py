@@ -13,9 +13,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from pytest_modelqa.core.answer import Generation
+from pytest_modelqa.core.comparison.tensors import REQUESTS as STORED
 from pytest_modelqa.core.ids import content_key
 from pytest_modelqa.core.model import Mode
-from pytest_modelqa.core.request import Generate, Inspect, Request
+from pytest_modelqa.core.request import Comparison, Generate, Inspect, Request
 from pytest_modelqa.core.wire import encode
 from pytest_modelqa.engines import build_of
 from pytest_modelqa.runtime.earlier import Earlier
@@ -30,12 +31,16 @@ Progress = Callable[[str, int, int, float], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """Who answers: an artifact in an engine, for a cell. `bytes` is the artifact's size."""
+    """Who answers: an artifact in an engine, for a cell, with its reference where it has one.
+
+    `bytes` is the size of the artifacts.
+    """
 
     cell: str
     artifact_sha256: str
     bytes: int
     config: WorkerConfig
+    reference_sha256: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +80,7 @@ class Answers:
     def _ask(self, source: Source, questions: list[_Question], mode: Mode) -> None:
         tokens, seconds = 0, 0.0
         requests = [q.request for q in questions]
-        width = copies(source.bytes)
+        width = 1 if source.reference_sha256 else copies(source.bytes)
         batch = self._pool.answer(source.config, requests, mode=mode, width=width)
         for done, (index, answered) in enumerate(batch, start=1):
             self._record(source, questions[index], answered, resumed=False)
@@ -129,7 +134,8 @@ class _Question:
 
 def _question(source: Source, request: Request, mode: Mode) -> _Question:
     encoded, engine = encode(request), _engine(source, request, mode)
-    key = content_key(encoded, source.artifact_sha256, engine)
+    compared = (source.reference_sha256,) if isinstance(request, Comparison) else ()
+    key = content_key(encoded, source.artifact_sha256, engine, *compared)
     return _Question(request, mode, encoded, engine, key)
 
 
@@ -141,10 +147,10 @@ def _mode(request: Request, mode: Mode) -> Mode:
 def _engine(source: Source, request: Request, mode: Mode) -> dict[str, Any]:
     """What besides request and artifact decides an answer."""
     ours = versions().get("pytest-modelqa", "")
-    if isinstance(request, Inspect):
+    if isinstance(request, (Inspect, *STORED)):
         return {"name": "inspection", "build": ours, "settings": {}}
     config = source.config
-    return {
+    engine = {
         "name": config.engine,
         "build": f"{build_of(config.engine)}, pytest-modelqa {ours}",
         "settings": {
@@ -154,6 +160,13 @@ def _engine(source: Source, request: Request, mode: Mode) -> dict[str, Any]:
             "mode": mode,
         },
     }
+    if isinstance(request, Comparison):
+        engine["reference"] = {
+            "name": config.reference_engine,
+            "build": build_of(config.reference_engine),
+            "dtype": config.reference_dtype,
+        }
+    return engine
 
 
 def now() -> str:

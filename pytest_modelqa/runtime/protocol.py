@@ -28,6 +28,7 @@ class WorkerConfig:
     """Everything a worker is told at its start; `memory_bytes` becomes RLIMIT_AS.
 
     `threads` is the most that it may use, `cache_bytes` what the caches of a batch may take.
+    A worker with a reference holds two models, and answers comparisons of the two.
     """
 
     engine: str
@@ -41,6 +42,10 @@ class WorkerConfig:
     cache_bytes: int
     channel: int = -1
     dtype: str = "float32"
+    reference: Path | None = None
+    reference_engine: str = ""
+    reference_format: str = ""
+    reference_dtype: str = "float32"
 
     def to_json(self) -> str:
         """One line for the command line."""
@@ -52,7 +57,8 @@ class WorkerConfig:
     def from_json(cls, text: str) -> WorkerConfig:
         """The inverse."""
         data = json.loads(text)
-        data["artifact"], data["arrays"] = Path(data["artifact"]), Path(data["arrays"])
+        for name in ("artifact", "arrays", "reference"):
+            data[name] = None if data[name] is None else Path(data[name])
         return cls(**data)
 
 

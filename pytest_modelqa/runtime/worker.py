@@ -16,21 +16,22 @@ import signal
 import sys
 import threading
 import time
-import traceback
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cached_property
-from typing import IO, Any
+from dataclasses import replace
+from typing import IO, Any, TypeVar
 
-from pytest_modelqa.artifacts.inspect import inspect
-from pytest_modelqa.core.answer import Answer, Failure, Inspection
-from pytest_modelqa.core.errors import Refused, Unavailable
+from pytest_modelqa.core.answer import Answer, Failure
+from pytest_modelqa.core.comparison import tensors
+from pytest_modelqa.core.errors import Refused
 from pytest_modelqa.core.model import Mode
-from pytest_modelqa.core.request import Generate, Inspect, Request
+from pytest_modelqa.core.request import Comparison, Generate, Inspect, Request
 from pytest_modelqa.core.wire import decode_request, encode
-from pytest_modelqa.engines import engine_table, resolve
+from pytest_modelqa.engines import pair
 from pytest_modelqa.engines.base import Engine, Settings
 from pytest_modelqa.runtime.bisection import halves
+from pytest_modelqa.runtime.opening import Opening, ToOpen, last_lines
 from pytest_modelqa.runtime.protocol import BEAT_S, WorkerConfig
+from pytest_modelqa.runtime.stored import compare_stored
 
 
 class Channel:
@@ -52,14 +53,13 @@ class Channel:
 
 
 class Session:
-    """An artifact on its way from file to open engine, and the answers it gives."""
+    """An artifact, and the reference that it may be compared with; the answers they give."""
 
     def __init__(self, config: WorkerConfig, channel: Channel) -> None:
-        self._config = config
         self._channel = channel
-        self._engine: Engine | None = None
-        self._refusal: Failure | None = None
-        self._synthetic = engine_table()[config.engine].synthetic
+        self._candidate = Opening(_candidate(config), channel.send)
+        self._reference = Opening(_reference(config), channel.send) if config.reference else None
+        self._paths = config.artifact, config.reference
 
     def serve(self, requests: Sequence[Request], mode: Mode, threads: int) -> None:
         """Answer a batch, each request once, as answers come."""
@@ -78,13 +78,15 @@ class Session:
     def _answers(
         self, together: Mapping[int, Generate], threads: int
     ) -> Iterator[tuple[int, Answer]]:
-        engine = self._opened(threads) if together else None
-        if engine is not None:
+        if not together:
+            return
+        engine = self._candidate.engine(threads)
+        if not isinstance(engine, Failure):
             yield from self._answer_together(engine, together)
-        elif self._refusal is not None:
-            for index in together:
-                self._begin(index)
-                yield index, self._refusal
+            return
+        for index in together:
+            self._begin(index)
+            yield index, engine
 
     def _begin(self, index: int) -> None:
         self._channel.send("begin", index=index)
@@ -97,15 +99,28 @@ class Session:
     def _answer(self, request: Request, threads: int) -> Answer:
         """Answer, or say why not. Only MemoryError and ordinary exceptions can be caught here."""
         if isinstance(request, Inspect):
-            return self._inspection
-        engine = self._opened(threads)
-        if engine is None:
-            assert self._refusal is not None
-            return self._refusal
+            return self._candidate.inspection
         try:
-            return engine.answer(request)
+            if isinstance(request, Comparison):
+                return self._compared(request, threads)
+            engine = self._candidate.engine(threads)
+            return engine if isinstance(engine, Failure) else engine.answer(request)
         except Exception as error:  # noqa: BLE001 - it is this request's fate
             return _failure(error)
+
+    def _compared(self, request: Comparison, threads: int) -> Answer:
+        """What is stored is compared without opening any engine."""
+        candidate, reference = self._paths
+        if self._reference is None or reference is None:
+            raise TypeError(f"{type(request).__name__} of a worker that has no reference")
+        if isinstance(request, tensors.REQUESTS):
+            broken = self._candidate.unsafe() or _of_reference(self._reference.unsafe())
+            return broken or compare_stored(candidate, reference, request)
+        ours = self._candidate.engine(threads)
+        if isinstance(ours, Failure):
+            return ours
+        theirs = _of_reference(self._reference.engine(threads))
+        return theirs if isinstance(theirs, Failure) else pair.compare(ours, theirs, request)
 
     def _answer_together(
         self, engine: Engine, requests: Mapping[int, Generate]
@@ -132,67 +147,50 @@ class Session:
                 if unit:
                     yield from self._answer_together(engine, {i: requests[i] for i in unit})
 
-    def _opened(self, threads: int) -> Engine | None:
-        if self._engine is None and self._refusal is None:
-            self._open()
-        if self._engine is not None:
-            self._engine.use_threads(threads)
-        return self._engine
 
-    def _open(self) -> None:
-        self._channel.send("opening")
-        try:
-            self._refuse_unsafe_header()
-            _, engine = resolve(self._config.engine)
-            self._engine = engine.open(self._config.artifact, self._settings())
-        except Unavailable as error:
-            self._refusal = Failure(cause="unavailable", reason=error.what, remedy=error.remedy)
-        except Refused as error:
-            self._refusal = Failure(cause="refused", reason=error.what, remedy=error.remedy)
-        except MemoryError:
-            self._refusal = Failure(
-                cause="crashed", reason="out of memory while loading (limits.memory_mb)"
-            )
-        except Exception as error:  # noqa: BLE001 - a foreign loader may raise anything
-            reason = f"loading raised {type(error).__name__}: {error}"
-            self._refusal = Failure(cause="refused", reason=reason, detail=_trace())
-        self._channel.send("opened")
+T = TypeVar("T")
 
-    @cached_property
-    def _inspection(self) -> Inspection:
-        """Of a model file, once. A script is no model file: there is nothing to be unsafe."""
-        if not self._synthetic:
-            return inspect(self._config.artifact, self._config.format)
-        return Inspection(
-            format="script",
-            architecture="script",
-            tensors=0,
-            parameters=0,
-            checked=1,
-            findings=(),
-            unsafe=False,
-        )
 
-    def _refuse_unsafe_header(self) -> None:
-        seen = self._inspection
-        if seen.unsafe:
-            first = seen.findings[0]
-            raise Refused(
-                f"not handed to the native loader: {first.code} at byte {first.offset}: "
-                f"{first.message}",
-                where=str(self._config.artifact),
-            )
+def _of_reference(opened: T) -> T | Failure:
+    """What is wrong with the reference is not the candidate's fault."""
+    if not isinstance(opened, Failure):
+        return opened
+    return replace(
+        opened,
+        cause="unavailable",
+        reason=f"the reference does not open: {opened.reason}",
+        remedy=opened.remedy or "name a sound reference: parity.reference or model.reference",
+    )
 
-    def _settings(self) -> Settings:
-        c = self._config
-        return Settings(
-            backend="gpu" if c.backend == "gpu" else "cpu",
-            threads=c.threads,
-            n_ctx=c.n_ctx,
-            arrays=c.arrays,
-            memory_bytes=c.cache_bytes,
-            dtype=c.dtype,
-        )
+
+def _candidate(config: WorkerConfig) -> ToOpen:
+    return ToOpen(
+        engine=config.engine,
+        artifact=config.artifact,
+        format=config.format,
+        settings=_settings(config, config.dtype),
+    )
+
+
+def _reference(config: WorkerConfig) -> ToOpen:
+    assert config.reference is not None
+    return ToOpen(
+        engine=config.reference_engine,
+        artifact=config.reference,
+        format=config.reference_format,
+        settings=_settings(config, config.reference_dtype),
+    )
+
+
+def _settings(config: WorkerConfig, dtype: str) -> Settings:
+    return Settings(
+        backend="gpu" if config.backend == "gpu" else "cpu",
+        threads=config.threads,
+        n_ctx=config.n_ctx,
+        arrays=config.arrays,
+        memory_bytes=config.cache_bytes,
+        dtype=dtype,
+    )
 
 
 def main() -> None:
@@ -245,14 +243,10 @@ def _failure(error: Exception) -> Failure:
             return Failure(cause="refused", reason=error.what, remedy=error.remedy)
         case MemoryError():
             reason = "out of memory: the limit of the worker's address space (limits.memory_mb)"
-            return Failure(cause="crashed", reason=reason, detail=_trace())
+            return Failure(cause="crashed", reason=reason, detail=last_lines())
         case _:
             reason = f"the engine raised {type(error).__name__}: {error}"
-            return Failure(cause="error", reason=reason, detail=_trace())
-
-
-def _trace() -> str:
-    return "".join(traceback.format_exc().splitlines(keepends=True)[-20:])
+            return Failure(cause="error", reason=reason, detail=last_lines())
 
 
 if __name__ == "__main__":
