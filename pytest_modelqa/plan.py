@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 from pytest_modelqa.artifacts.derivation import DERIVE, derivable_from
 from pytest_modelqa.checks.batching import Batching
+from pytest_modelqa.checks.blocks import ALONE, COMPARED, checks_of
 from pytest_modelqa.checks.families import Generated, generated
 from pytest_modelqa.checks.gateways import GATEWAYS
+from pytest_modelqa.checks.parity import in_order
 from pytest_modelqa.checks.scenario import Announced, Scenario
 from pytest_modelqa.core.check import Case, Check, Severity
 from pytest_modelqa.core.errors import UsageError
@@ -24,6 +28,8 @@ from pytest_modelqa.engines import DEFAULT_ENGINE
 from pytest_modelqa.playbook.values import Block, Playbook
 
 GENERATED = "scenarios_generated"
+_LATER = "the checks of `{}` are not part of this version; nothing was tested"
+_LEAVE_OUT = "a later version, or `enabled: false` to leave it out"
 
 _CHARACTERS_PER_TOKEN = 4
 """English text under BPE vocabularies of 32k-256k ids: the usual rule of thumb, for estimates."""
@@ -54,8 +60,12 @@ def make(playbook: Playbook) -> Plan:
     cells = tuple(_cells(playbook))
     blocks = (b for b in playbook.blocks if b.name == GENERATED)
     drawn = [check for block in blocks for check in families(playbook, block)]
-    cases = [case for cell in cells for case in _cases(playbook, cell, drawn)]
-    cases += _announced(playbook)
+    of_blocks = [case for block in playbook.blocks for case in _of_block(playbook, block, cells)]
+    cases: list[Case] = []
+    for cell in cells:
+        cases += _cases(playbook, cell, drawn)
+        cases += (case for case in of_blocks if case.cell == cell)
+    cases += (case for case in of_blocks if case.cell is None)
     return Plan(playbook=playbook, cells=cells, cases=tuple(cases))
 
 
@@ -133,14 +143,77 @@ def _generated(playbook: Playbook, cell: Cell, drawn: Sequence[Generated]) -> It
         yield replace(case, mode=check.mode, examples=check.count)
 
 
-def _announced(playbook: Playbook) -> Iterator[Case]:
-    for block in playbook.blocks:
-        if block.name == GENERATED:
-            continue
-        for gate in block.gates or (f"F-{block.name.upper().replace('_', '-')}",):
-            name = f"{block.name}[{gate}]" if block.gates else block.name
-            check = Announced(name=name, gate=gate, category=block.category)
-            yield _case(playbook, check, None, Severity.P1, playbook.tier)
+def _of_block(playbook: Playbook, block: Block, cells: Sequence[Cell]) -> Iterator[Case]:
+    """What a block asks of every artifact, once a backend, whatever the modality."""
+    if block.name == GENERATED:
+        return
+    if block.name not in (*COMPARED, *ALONE):
+        yield from _announced(playbook, block, _LATER.format(block.name), _LEAVE_OUT)
+        return
+    parameters = {**block.parameters, "seed": playbook.seed, "budget": _budget(playbook, block)}
+    decided = checks_of(block.name, block.gates, parameters)
+    checks = [check for check in decided if check.gate not in playbook.disabled]
+    if block.name in COMPARED:
+        yield from _compared(playbook, block, cells, checks)
+    for cell, check in product(_one_modality(cells), checks) if block.name in ALONE else ():
+        yield _case(playbook, check, cell, Severity.P1, playbook.tier)
+
+
+def _budget(playbook: Playbook, block: Block) -> Any:
+    """What a budget file holds, found beside the playbook. Raises UsageError."""
+    named = block.parameters.get("budget")
+    if not named:
+        return None
+    file = playbook.path.parent / named
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UsageError(
+            f"the budget cannot be read: {error}",
+            where=shown(file),
+            remedy=f"modelqa calibrate {shlex.quote(shown(playbook.path))}",
+        ) from error
+
+
+def _compared(
+    playbook: Playbook, block: Block, cells: Sequence[Cell], checks: Sequence[Check]
+) -> Iterator[Case]:
+    """Each check on every artifact that is not the reference itself."""
+    key = block.parameters.get("reference") or playbook.model.reference
+    reference = next((a for a in playbook.model.artifacts if a.key == key), None)
+    if reference is None:
+        remedy = "add `model.reference: KEY` to the playbook, the key of one of its artifacts"
+        yield from _announced(playbook, block, "there is no reference to compare with", remedy)
+        return
+    candidates = [cell for cell in _one_modality(cells) if cell.artifact.key != key]
+    if not candidates:
+        reason = f"the matrix has no artifact besides the reference {key}; nothing was compared"
+        yield from _announced(playbook, block, reason, "add one to test_matrix.quantizations")
+    for cell, check in product(candidates, checks):
+        case = _case(playbook, check, cell, Severity.P1, playbook.tier)
+        yield replace(case, reference=reference)
+    for check in in_order(candidates, checks):
+        yield replace(_case(playbook, check, None, Severity.P1, playbook.tier), reference=reference)
+
+
+def _one_modality(cells: Sequence[Cell]) -> list[Cell]:
+    """One cell of each artifact and backend: the one for chat where there is one."""
+    chosen: dict[tuple[str, str], Cell] = {}
+    for cell in cells:
+        place = cell.artifact.key, cell.backend
+        if place not in chosen or cell.modality == "chat":
+            chosen[place] = cell
+    return list(chosen.values())
+
+
+def _announced(playbook: Playbook, block: Block, reason: str, remedy: str) -> Iterator[Case]:
+    """A case that says why a block tests nothing here."""
+    for gate in block.gates or (f"F-{block.name.upper().replace('_', '-')}",):
+        name = f"{block.name}[{gate}]" if block.gates else block.name
+        check = Announced(
+            name=name, gate=gate, category=block.category, reason=reason, remedy=remedy
+        )
+        yield _case(playbook, check, None, Severity.P1, playbook.tier)
 
 
 def _case(
@@ -178,11 +251,9 @@ def example_case(plan: Plan, cell_id: str, example: str) -> Case:
 def absence(case: Case) -> Verdict | None:
     """Why a case cannot run whatever the machine has, or None."""
     cell = case.cell
-    if cell is None:
-        return unavailable(
-            f"the checks of `{case.check.name}` are not part of this version; nothing was tested",
-            remedy="a later version, or `enabled: false` to leave it out",
-        )
+    if isinstance(case.check, Announced):
+        return unavailable(case.check.reason, remedy=case.check.remedy)
+    assert cell is not None
     if cell.modality == "serve":
         return unavailable(
             "modality serve needs an engine that talks to a server, which this version has not",

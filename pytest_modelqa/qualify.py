@@ -13,7 +13,7 @@ from pytest_modelqa.artifacts.derivation import for_engine
 from pytest_modelqa.artifacts.hashing import cache_root
 from pytest_modelqa.artifacts.provision import provision
 from pytest_modelqa.core.answer import Failure, Generation
-from pytest_modelqa.core.check import Adaptive, Case
+from pytest_modelqa.core.check import Across, Adaptive, Case
 from pytest_modelqa.core.errors import Refused, Unavailable
 from pytest_modelqa.core.model import Artifact, ArtifactSpec, Cell, Format, Mode
 from pytest_modelqa.core.request import Request
@@ -64,10 +64,10 @@ class Qualifier:
         self._plan = plan
         self._strict = strict
         self._phases = _phases(plan.cases)
-        self._asked: set[tuple[str, int]] = set()
+        self._asked: set[_Place] = set()
         self._results: dict[str, CaseResult] = {}
         self._artifacts: dict[str, Artifact | Failure] = {}
-        self._sources: dict[str, Source | Failure] = {}
+        self._sources: dict[tuple[str, str], Source | Failure] = {}
         self._opened: dict[str, tuple[Path, Format]] = {}
         self._charged: set[str] = set()
         earlier = Earlier(resume)
@@ -122,7 +122,7 @@ class Qualifier:
         """The cell's selected gateways that come before this case."""
         before: list[Case] = []
         for phase in range(_phase_of(case) + 1):
-            for gateway in self._phases.get((case.scope, phase), ()):
+            for gateway in self._phases.get((case.scope, phase, ""), ()):
                 if not gateway.is_gateway or gateway is case:
                     return before
                 before.append(gateway)
@@ -133,18 +133,39 @@ class Qualifier:
             return self._without_evidence(case, unavailable(reason))
         if (verdict := absence(case)) is not None:
             return self._without_evidence(case, verdict)
+        if isinstance(case.check, Across):
+            return self._judged_across(case, case.check)
         assert case.cell is not None
-        if case.cell.id not in self._sources:
-            self._sources[case.cell.id] = self._source(case.cell)
-        source = self._sources[case.cell.id]
+        source = self._source_of(case.cell, case.reference)
         if isinstance(source, Failure):
             return self._without_evidence(case, verdict_of_failure(source))
         self._ask_phase(source, case)
         return self._concluded(case, self._rounds(source, case))
 
+    def _judged_across(self, case: Case, check: Across) -> CaseResult:
+        """What cells have answered already is not asked again."""
+        recorded: dict[str, Recorded] = {}
+        answers: dict[str, Any] = {}
+        for name, (cell, request) in check.questions().items():
+            source = self._source_of(cell, case.reference)
+            if isinstance(source, Failure):
+                answers[name] = source
+                continue
+            self._answers.ask(source, [request], case.mode)
+            recorded[name] = self._answers.get(source, request, case.mode)
+            answers[name] = recorded[name].answered.answer
+        return self._result(case, case.check.judge(answers), recorded)
+
+    def _source_of(self, cell: Cell, reference: ArtifactSpec | None) -> Source | Failure:
+        """Who answers: the cell's worker, or one that holds the reference too."""
+        key = cell.id, reference.key if reference else ""
+        if key not in self._sources:
+            self._sources[key] = self._source(cell, reference)
+        return self._sources[key]
+
     def _ask_phase(self, source: Source, case: Case) -> None:
-        """What all selected cases of this phase want, once, in one batch a mode."""
-        place = (case.scope, _phase_of(case))
+        """What all selected cases of this phase want of this source, in one batch a mode."""
+        place = (case.scope, _phase_of(case), case.reference.key if case.reference else "")
         wanted: dict[Mode, list[Request]] = {}
         for other in self._phases.get(place, (case,)) if place not in self._asked else ():
             assert other.cell is not None
@@ -178,14 +199,16 @@ class Qualifier:
         answers: dict[str, Any] = {n: r.answered.answer for n, r in recorded.items()}
         failures = [a for a in answers.values() if isinstance(a, Failure)]
         if failures and not isinstance(case.check, Adaptive):
-            verdict = verdict_of_failure(_worst(failures))
+            verdict = verdict_of_failure(worst_failure(failures))
         else:
             verdict = case.check.judge(answers)
+        return self._result(case, verdict, recorded)
+
+    def _result(self, case: Case, verdict: Verdict, recorded: Mapping[str, Recorded]) -> CaseResult:
         fresh = [r.answered for r in recorded.values() if r.key not in self._charged]
         self._charged.update(r.key for r in recorded.values())
         generations = [a.answer for a in fresh if isinstance(a.answer, Generation)]
-        assert case.cell is not None
-        artifact = self._artifacts[case.cell.artifact.key]
+        artifact = self._artifacts[case.cell.artifact.key] if case.cell else None
         return CaseResult(
             case=planned(case),
             verdict=verdict,
@@ -199,10 +222,33 @@ class Qualifier:
     def _without_evidence(self, case: Case, verdict: Verdict) -> CaseResult:
         return CaseResult(case=planned(case), verdict=verdict, seconds=0.0)
 
-    def _source(self, cell: Cell) -> Source | Failure:
+    def _source(self, cell: Cell, reference: ArtifactSpec | None) -> Source | Failure:
         artifact = self._artifact(cell.artifact)
         if isinstance(artifact, Failure):
             return artifact
+        alone = self._alone(cell, artifact)
+        if reference is None:
+            return alone
+        other = self._artifact(reference)
+        if isinstance(other, Failure):
+            reason = f"the reference {reference.key} is not here: {other.reason}"
+            return replace(other, cause="unavailable", reason=reason)
+        path, form = self._opened[reference.key]
+        config = replace(
+            alone.config,
+            reference=path,
+            reference_format=form,
+            reference_engine=reference.engine or DEFAULT_ENGINE[reference.format],
+            reference_dtype=_DTYPES.get(reference.quantization, "float32"),
+        )
+        return replace(
+            alone,
+            bytes=artifact.bytes + other.bytes,
+            config=config,
+            reference_sha256=other.sha256,
+        )
+
+    def _alone(self, cell: Cell, artifact: Artifact) -> Source:
         limits = self._plan.playbook.limits
         path, form = self._opened[cell.artifact.key]
         config = WorkerConfig(
@@ -288,11 +334,16 @@ def _unique(run_id: str) -> str:
     return f"{now}-{run_id}-{os.getpid()}"
 
 
-def _phases(cases: Iterable[Case]) -> dict[tuple[str, int], list[Case]]:
-    """Cases that are asked together, by scope and phase: G0 alone, G1 to G4, the rest."""
-    together: dict[tuple[str, int], list[Case]] = {}
+_Place = tuple[str, int, str]
+"""A scope, a phase and the key of a reference or nothing: what is asked of one worker at once."""
+
+
+def _phases(cases: Iterable[Case]) -> dict[_Place, list[Case]]:
+    """Cases that are asked together, by phase: G0 alone, G1 to G4, the rest."""
+    together: dict[_Place, list[Case]] = {}
     for case in cases:
-        together.setdefault((case.scope, _phase_of(case)), []).append(case)
+        place = case.scope, _phase_of(case), case.reference.key if case.reference else ""
+        together.setdefault(place, []).append(case)
     return together
 
 
@@ -302,7 +353,7 @@ def _phase_of(case: Case) -> int:
     return 0 if case.check.gate == "G0" else 1
 
 
-def _worst(failures: list[Failure]) -> Failure:
+def worst_failure(failures: list[Failure]) -> Failure:
     """A crash tells more than a missing extra."""
     order = ("crashed", "timeout", "error", "refused", "unavailable")
     return min(failures, key=lambda f: order.index(f.cause))

@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from pytest_modelqa.checks.blocks import checks_of
 from pytest_modelqa.checks.oracles import oracle_table
 from pytest_modelqa.core.check import Severity
 from pytest_modelqa.plan import Plan, absence, estimate, make, planned
+from pytest_modelqa.playbook.blocks import (
+    PARTS,
+    Blocks,
+    DifferentialTests,
+    Parity,
+    TracePayload,
+    enabled_blocks,
+)
+from pytest_modelqa.playbook.gates import PART_GATES, USUAL_GATES
 from pytest_modelqa.playbook.load import load
 from tests.conftest import ScriptedPlaybook, scenario
 
@@ -30,12 +41,28 @@ def test_every_committed_playbook_plans_with_unique_ids(path: Path) -> None:
 
 
 def test_a_block_without_checks_is_a_case_that_is_unavailable(scripted: ScriptedPlaybook) -> None:
-    plan = plan_of(scripted(extra="parity: {enabled: true}\nchaos: {enabled: false}"))
+    plan = plan_of(scripted(extra="memory: {enabled: true}\nchaos: {enabled: false}"))
     (block,) = [case for case in plan.cases if case.cell is None]
-    assert block.id == "model::parity"
+    assert block.id == "model::memory"
     verdict = absence(block)
     assert verdict is not None
     assert "not part of this version" in verdict.reason
+
+
+def test_parity_without_a_reference_is_unavailable(scripted: ScriptedPlaybook) -> None:
+    (block,) = [c for c in plan_of(scripted(extra="parity: {}")).cases if c.cell is None]
+    verdict = absence(block)
+    assert verdict is not None
+    assert "no reference" in verdict.reason
+    assert "model.reference" in verdict.remedy
+
+
+def test_parity_with_nothing_but_the_reference_is_unavailable(scripted: ScriptedPlaybook) -> None:
+    book = scripted(extra="parity: {reference: gguf-f32}")
+    (block,) = [case for case in plan_of(book).cases if case.cell is None]
+    verdict = absence(block)
+    assert verdict is not None
+    assert "besides the reference gguf-f32" in verdict.reason
 
 
 def test_a_scenario_can_be_asked_in_one_modality_alone(scripted: ScriptedPlaybook) -> None:
@@ -106,3 +133,31 @@ def test_a_planned_case_is_plain_data(scripted: ScriptedPlaybook) -> None:
     case = planned(plan_of(scripted()).cases[0])
     assert type(case.category) is str
     assert type(case.severity) is str
+
+
+def comparing() -> dict[str, dict[str, Any]]:
+    """The parameters of every block that compares, as a playbook without any gives them."""
+    parts = DifferentialTests.model_validate({part: {} for part in PARTS})
+    doc = Blocks(parity=Parity(), differential_tests=parts, trace_payload=TracePayload())
+    return {block.name: dict(block.parameters) for block in enabled_blocks(doc)}
+
+
+def test_the_gates_that_blocks_decide_are_those_that_a_playbook_may_name() -> None:
+    named = {gate for gates in (*USUAL_GATES.values(), *PART_GATES.values()) for gate in gates}
+    planned_gates = {
+        check.gate for name, part in comparing().items() for check in checks_of(name, (), part)
+    }
+    assert planned_gates == named - {"F-PARITY-ORDER"}  # which needs two files
+
+
+@pytest.mark.parametrize("name", sorted(comparing()))
+def test_a_block_that_names_a_gate_decides_it(name: str) -> None:
+    gates = [check.gate for check in checks_of(name, ("F-MINE-001",), comparing()[name])]
+    assert "F-MINE-001" in gates
+
+
+def test_a_part_whose_gate_is_turned_off_is_not_asked(scripted: ScriptedPlaybook) -> None:
+    book = scripted(extra="trace_payload: {}\ngates: {F-TRACE-PAYLOAD-002: {enabled: false}}")
+    gates = {case.check.gate for case in plan_of(book).cases}
+    assert "F-TRACE-PAYLOAD-001" in gates
+    assert "F-TRACE-PAYLOAD-002" not in gates

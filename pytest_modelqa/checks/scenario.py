@@ -54,11 +54,13 @@ class Scenario:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Announced:
-    """A part of the playbook that is validated, and whose checks do not exist yet: never a pass."""
+    """A part of the playbook that is validated and has nothing to run on: never a pass."""
 
     name: str
     gate: str
     category: Category
+    reason: str
+    remedy: str
 
     def requests(self, cell: Cell) -> Mapping[str, Request]:  # noqa: ARG002 - the protocol's
         """Nothing to ask."""

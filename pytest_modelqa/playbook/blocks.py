@@ -7,7 +7,7 @@ is on unless `enabled: false`; `gates` names the claims that it decides.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field
 
@@ -74,7 +74,10 @@ class InferenceCompare(BlockDoc):
 
     prompt: Text = PROMPT
     max_tokens: Tokens = 10
-    tolerance: NotNegative = Field(default=1e-5, description="largest absolute error of a logit")
+    tolerance: Positive | None = Field(
+        default=None,
+        description="largest absolute error of a logit; default: the budget of the quantization",
+    )
 
 
 class Fingerprint(BlockDoc):
@@ -127,15 +130,62 @@ class Ollama(Strict):
     min_perf_ratio: Positive = Field(default=0.8, description="our tokens/s over the server's")
 
 
+ParityPart = Literal[
+    "tokenizer", "template", "configuration", "tensors", "logits", "greedy", "trace"
+]
+PARITY_PARTS: tuple[ParityPart, ...] = get_args(ParityPart)
+PARITY_PROMPTS = (
+    "What is the capital of France?",
+    "What is 2 + 2?",
+    "Write one sentence about the sea.",
+    "List three colours.",
+    "Explain what a computer does.",
+    "Name an animal that can fly.",
+    "How do you make a cup of tea?",
+    "Write a Python function that adds two numbers.",
+    "Translate to French: good morning.",
+    "What day comes after Monday?",
+)
+
+
 class Parity(BlockDoc):
     """Every artifact computes what the reference computes: ids, logits, next tokens."""
 
     reference: ArtifactKey | None = Field(default=None, description="default: model.reference")
-    prompts: Texts = (PROMPT,)
-    mode: Mode = Field(default="exact", description="exact: one sequence; fast: batched")
-    min_cosine: Share | None = Field(default=None, description="smallest cosine of logits")
-    max_kl: Positive | None = Field(default=None, description="largest mean KL divergence, in nats")
+    parts: Annotated[tuple[ParityPart, ...], Field(min_length=1), UNIQUE, DISTINCT] = PARITY_PARTS
+    prompts: Texts = Field(
+        default=PARITY_PROMPTS, description="texts whose logits and continuations are compared"
+    )
+    lengths: Annotated[tuple[Tokens, ...], UNIQUE, DISTINCT] = Field(
+        default=(), description="logits of one long text at these lengths too, in tokens"
+    )
+    steps: Tokens = Field(default=24, description="greedy tokens of each prompt")
+    top_k: Annotated[int, Field(ge=1, le=100)] = Field(default=10, description="for min_topk")
+    min_cosine: Share | None = Field(
+        default=None, description="smallest cosine of logits; hides swapped tokens: prefer max_kl"
+    )
+    max_kl: Positive | None = Field(
+        default=None,
+        description="largest mean KL divergence, in nats; default: the budget of the quantization",
+    )
+    max_kl_p99: Positive | None = Field(default=None, description="of the worst 1 % of positions")
+    max_kl_max: Positive | None = Field(default=None, description="of any position")
     min_top1: Share | None = Field(default=None, description="share of positions with equal argmax")
+    min_topk: Share | None = Field(default=None, description="mean overlap of the top_k ids")
+    max_nmse: Positive | None = Field(
+        default=None, description="mean squared error of logits over their variance"
+    )
+    max_difference: Positive | None = Field(default=None, description="of any logit")
+    max_near_ties: Share = Field(
+        default=0.2, description="share of the compared steps that may be near-ties"
+    )
+    tolerance: Positive | None = Field(
+        default=None,
+        description="what a logit may move in a near-tie; default: the budget's, by quantization",
+    )
+    budget: Label | None = Field(
+        default=None, description="file of `modelqa calibrate`, relative to the playbook"
+    )
     ollama: Ollama | None = None
 
 
@@ -310,11 +360,6 @@ CATEGORIES = {
     "scenarios_generated": Category.QUAL,
     "model_expectations": Category.COMP,
 }
-
-
-def default_gate(name: str) -> str:
-    """The gate of a block that names none: `F-TENSOR-DIFF`."""
-    return f"F-{name.upper().replace('_', '-')}"
 
 
 def enabled_blocks(doc: Blocks) -> Iterator[Block]:

@@ -8,7 +8,8 @@ from typing import Any
 
 from pytest_modelqa.core.check import Severity
 from pytest_modelqa.core.model import ArtifactSpec, Format
-from pytest_modelqa.playbook.blocks import CATEGORIES, Expectations, default_gate, enabled_blocks
+from pytest_modelqa.playbook.blocks import CATEGORIES, Expectations, enabled_blocks
+from pytest_modelqa.playbook.gates import USUAL_GATES, default_gate
 from pytest_modelqa.playbook.positions import Key
 from pytest_modelqa.playbook.schema import ArtifactDoc, MatrixDoc, ModelDoc, PlaybookDoc
 from pytest_modelqa.playbook.values import Block, Limits, Matrix, Model
@@ -123,7 +124,7 @@ def blocks(doc: PlaybookDoc) -> Iterator[Block]:
     off = disabled_gates(doc)
     for block in (*enabled_blocks(doc), *_expectations(doc.model)):
         kept = tuple(g for g in block.gates if g not in off)
-        named = block.gates or (default_gate(block.name),)
+        named = block.gates or USUAL_GATES.get(block.name, (default_gate(block.name),))
         if set(named) - off:
             yield Block(
                 name=block.name, gates=kept, category=block.category, parameters=block.parameters

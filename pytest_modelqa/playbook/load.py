@@ -171,6 +171,7 @@ def _playbook(
         scenarios=tuple(s for s in scenarios if s.gate not in off),
         blocks=tuple(convert.blocks(doc)),
         severities=convert.severities(doc),
+        disabled=convert.disabled_gates(doc),
         failure_policy=doc.failure_policy,
         seed=doc.seed,
         tier=doc.tier,

@@ -10,8 +10,9 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from pytest_modelqa.core.model import FLOATS
-from pytest_modelqa.playbook.blocks import PARTS, Blocks, default_gate
+from pytest_modelqa.playbook.blocks import PARTS, Blocks
 from pytest_modelqa.playbook.convert import format_of_source
+from pytest_modelqa.playbook.gates import PART_GATES, USUAL_GATES, default_gate
 from pytest_modelqa.playbook.positions import Flaw, Key, Tree
 from pytest_modelqa.playbook.problems import not_a
 from pytest_modelqa.playbook.schema import LimitsDoc, ScenarioDoc
@@ -252,4 +253,5 @@ def decided_gates(data: Any) -> Iterator[str]:
 
 def _block_gates(name: str, block: Any) -> Iterator[str]:
     named = [g for g in _list(block, "gates") if isinstance(g, str)]
-    yield from named or [default_gate(name)]
+    yield from named or USUAL_GATES.get(name, (default_gate(name),))
+    yield from PART_GATES.get(name, ())

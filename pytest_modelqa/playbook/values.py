@@ -83,7 +83,8 @@ class Limits:
 class Playbook:
     """Everything a plan needs. `sha256` covers the file and all templates that it extends.
 
-    `severities` holds what the playbook declares under `gates:`, by gate id.
+    `severities` holds what the playbook declares under `gates:`, by gate id; `disabled` are the
+    gates that it turns off.
     """
 
     path: Path
@@ -99,3 +100,4 @@ class Playbook:
     seed: int
     tier: int
     limits: Limits
+    disabled: frozenset[str] = frozenset()

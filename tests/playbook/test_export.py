@@ -53,7 +53,7 @@ VALID = [
     "scenarios: []",
     "differential_tests: {tensor_diff: {filter: 'a,b', tolerance: 0}, fingerprint: {stats: [std]}}",
     "differential_tests: {validate_stats: {tolerance: {layernorm: 1}}}",
-    "parity: {min_cosine: 0.99, mode: fast, prompts: [a], ollama: {model_tag: a:b}}",
+    "parity: {min_cosine: 0.99, steps: 8, prompts: [a], ollama: {model_tag: a:b}}",
     "profile_ci: {warmup: 0, assertions: {max_p99_ms: 5}, backends: [cpu]}",
     "trace_payload: {gates: [F-A]}",
     "gradients: {layers: [0, 3], dtype: float32}",

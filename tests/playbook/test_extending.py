@@ -13,7 +13,7 @@ from tests.playbook.stubs import MINIMAL, STUBS
 
 BASE = """\
 limits: {n_ctx: 512, max_tokens: 64}
-parity: {mode: fast}
+parity: {steps: 8}
 scenarios:
   - {name: base, prompt: "1", oracle: sum}
 """
@@ -36,7 +36,7 @@ def test_mappings_merge_and_lists_replace(tmp_path: Path) -> None:
     book = load(path, STUBS)
     assert (book.limits.n_ctx, book.limits.max_tokens) == (1024, 64)
     assert [s.name for s in book.scenarios] == ["own"]
-    assert book.blocks[0].parameters["mode"] == "fast"
+    assert book.blocks[0].parameters["steps"] == 8
     both = path.read_bytes() + base.read_bytes()
     assert book.sha256 == hashlib.sha256(both).hexdigest()
 
@@ -50,13 +50,15 @@ def test_templates_may_extend_templates_in_other_folders(tmp_path: Path) -> None
 
 
 def test_a_mistake_in_a_template_names_the_templates_file(tmp_path: Path) -> None:
-    base = write(tmp_path, "base.yaml", "\nparity: {mod: fast}\n")
+    base = write(tmp_path, "base.yaml", "\nparity: {step: 8}\n")
     path = write(tmp_path, "own.yaml", f"{MINIMAL}extends: base.yaml\nseed: x\n")
     with pytest.raises(PlaybookError) as caught:
         load(path, STUBS)
     lines = str(caught.value).splitlines()
     assert lines[0].startswith(f"{path}:5:7: seed: must be a whole number")
-    assert lines[1].startswith(f"{base}:2:10: parity.mod: unknown key 'mod'; did you mean 'mode'?")
+    assert lines[1].startswith(
+        f"{base}:2:10: parity.step: unknown key 'step'; did you mean 'steps'?"
+    )
     assert len(lines) == len(caught.value.problems) == 2
 
 

@@ -147,7 +147,7 @@ def test_generated_scenarios_and_expected_sizes_are_blocks(loaded: Load) -> None
         "parity: {enabled: false}",
         "differential_tests: {enabled: false, tensor_diff: {}}",
         "differential_tests: {tensor_diff: {enabled: false}}",
-        "trace_payload: {}\ngates: {F-TRACE-PAYLOAD: {enabled: false}}",
+        "memory: {}\ngates: {F-MEMORY: {enabled: false}}",
         "trace_payload: {gates: [F-A, F-B]}\ngates: {F-A: {enabled: false}, F-B: {enabled: false}}",
     ],
 )
