@@ -6,7 +6,17 @@ from collections.abc import Sequence
 
 import typer
 
-from pytest_modelqa.cli import build, convert, fetch, inspect, playbooks
+from pytest_modelqa.cli import (
+    build,
+    calibrate,
+    convert,
+    crossval,
+    fetch,
+    inspect,
+    mutate,
+    playbooks,
+    receipts,
+)
 from pytest_modelqa.core.errors import ExitCode, ModelQAError, OutputError
 
 _CTRL_C = 130
@@ -18,7 +28,9 @@ app = typer.Typer(
     rich_markup_mode=None,
     help="Qualify language models: playbooks, plans, reports. Runs themselves are pytest's.",
 )
-for part in (playbooks, fetch, inspect, convert, build):
+for part in (
+    playbooks, fetch, inspect, convert, build, crossval, calibrate, mutate, receipts,
+):  # fmt: skip
     app.add_typer(part.app)
 
 

@@ -20,6 +20,7 @@ from pytest_modelqa.plugin.items import RESULT, CaseItem, PlaybookFile
 from pytest_modelqa.plugin.options import Options
 from pytest_modelqa.plugin.subtests import subtest_reports
 from pytest_modelqa.qualify import Qualifier
+from pytest_modelqa.receiving import received
 from pytest_modelqa.reports.files import write_reports
 from pytest_modelqa.reports.junit import properties
 from pytest_modelqa.reports.terminal import render
@@ -174,14 +175,27 @@ class Qualification:
         folder = self.options.folder
         if not folder.exists():
             return
-        self._records = records(read([folder]), self.options.run_id)
+        lines = list(read([folder]))
+        self._records = records(lines, self.options.run_id)
         self._scores = [score(record) for record in self._records]
         self._paths = write_reports(folder, self._records, self._scores)
+        self._paths |= self._receipts(lines)
         for plugin in self._config.pluginmanager.get_plugins():
             if hasattr(plugin, "add_global_property"):  # pytest's own JUnit writer
                 for record, points in zip(self._records, self._scores, strict=True):
                     for name, value in properties(record, points, record.run.playbook).items():
                         plugin.add_global_property(name, value)
+
+    def _receipts(self, lines: list[dict[str, Any]]) -> dict[str, Path]:
+        """Of the cells that were compared with a reference, by what it is and the cell."""
+        plans = {plan.playbook.sha256: plan for plan in self._plans.values()}
+        found: dict[str, Path] = {}
+        for record in self._records:
+            plan = plans[record.run.playbook_sha256]
+            made = received(self.options.folder, plan, record, lines)
+            for cell, (_, files) in made.items():
+                found |= {f"{kind} {cell}": path for kind, path in files.items()}
+        return found
 
     def _near(self, path: Path) -> Path:
         """As a person would type it from where pytest was started."""

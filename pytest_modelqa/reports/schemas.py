@@ -7,13 +7,18 @@ compares them. Every field is required and no other is allowed: what is written 
 from __future__ import annotations
 
 import types
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import fields, is_dataclass
 from enum import Enum
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from pytest_modelqa.core.answer import ANSWERS
 from pytest_modelqa.core.check import Category, Severity
+from pytest_modelqa.core.comparison import ANSWERS as COMPARED
+from pytest_modelqa.core.comparison import REQUESTS as COMPARISONS
+from pytest_modelqa.core.receipt import FORMAT as RECEIPT_FORMAT
+from pytest_modelqa.core.receipt import VERSION as RECEIPT_VERSION
+from pytest_modelqa.core.receipt import Exchange, HashedFile, Receipt, ReceivedArtifact
 from pytest_modelqa.core.request import REQUESTS
 from pytest_modelqa.core.result import ArtifactInfo, CaseResult, PlannedCase, RunInfo, RunRecord
 from pytest_modelqa.core.score import Score
@@ -34,6 +39,7 @@ _PLAIN: dict[Any, Schema] = {
     int: {"type": "integer"},
     bool: {"type": "boolean"},
     type(None): {"type": "null"},
+    Any: {},
     float: {"anyOf": [{"type": "number"}, {"$ref": f"#/$defs/{NONFINITE}"}]},
 }
 _COUNTS = (
@@ -45,9 +51,15 @@ _COUNTS = (
 _BY_FIELD: dict[tuple[type, str], Schema] = {
     (ArtifactInfo, "sha256"): {"pattern": _SHA256},
     (CaseResult, "evidence"): {"items": {"type": "string", "pattern": _KEY}},
+    (Exchange, "key"): {"pattern": _KEY},
+    (HashedFile, "sha256"): {"pattern": _SHA256},
     (PlannedCase, "category"): {"enum": list(Category)},
     (PlannedCase, "id"): {"minLength": 1},
     (PlannedCase, "severity"): {"enum": list(Severity)},
+    (Receipt, "created"): {"pattern": _TIME},
+    (Receipt, "sha256"): {"pattern": _SHA256},
+    (ReceivedArtifact, "files"): {"minItems": 1},
+    (ReceivedArtifact, "sha256"): {"pattern": _SHA256},
     (RunInfo, "id"): {"minLength": 1},
     (RunInfo, "playbook_sha256"): {"pattern": _SHA256},
     (RunInfo, "started"): {"pattern": _TIME},
@@ -86,6 +98,48 @@ def report_schema() -> Schema:
     }
 
 
+_ASKED = (*REQUESTS, *COMPARISONS)
+_ANSWERED = (*ANSWERS, *COMPARED)
+
+
+def receipt_schema() -> Schema:
+    """Of a `parity_<date>_<sha>.json` file."""
+    definitions = _definitions((Receipt, *_ASKED, *_ANSWERED))
+    exchange = definitions[Exchange.__name__]["properties"]
+    exchange["request"] = _one_of(_ASKED)
+    exchange["answer"] = _one_of(_ANSWERED)
+    return {
+        "$schema": DIALECT,
+        "title": "pytest-modelqa parity receipt",
+        "description": "What two artifacts were compared by, bound to their bytes.",
+        **_closed(
+            {
+                "format": {"const": RECEIPT_FORMAT},
+                "version": {"const": RECEIPT_VERSION},
+                "receipt": _ref(Receipt),
+            }
+        ),
+        "$defs": definitions,
+    }
+
+
+def _one_of(kinds: Sequence[type]) -> Schema:
+    """Chosen by `kind`, so that a message speaks of one kind, not of all."""
+    chosen = [
+        {
+            "if": {"properties": {"kind": {"const": kind.__name__}}},
+            "then": _ref(kind),
+        }
+        for kind in kinds
+    ]
+    return {
+        "type": "object",
+        "properties": {"kind": {"enum": [kind.__name__ for kind in kinds]}},
+        "required": ["kind"],
+        "allOf": chosen,
+    }
+
+
 def evidence_schema() -> Schema:
     """Of one line of a `*.evidence.jsonl` file; `type` tells which."""
     lines = _lines()
@@ -96,7 +150,7 @@ def evidence_schema() -> Schema:
         }
         for name in lines
     ]
-    written = (RunInfo, PlannedCase, ArtifactInfo, CaseResult, *REQUESTS, *ANSWERS)
+    written = (RunInfo, PlannedCase, ArtifactInfo, CaseResult, *_ASKED, *_ANSWERED)
     return {
         "$schema": DIALECT,
         "title": "pytest-modelqa evidence, one line",
@@ -116,15 +170,17 @@ def _lines() -> dict[str, Schema]:
     text = {"type": "string"}
     scalar = {"type": ["string", "number", "boolean", "null"]}
     settings = {"type": "object", "additionalProperties": scalar}
-    engine = _closed({"name": {**text, "minLength": 1}, "build": text, "settings": settings})
+    name = {**text, "minLength": 1}
+    engine = _closed({"name": name, "build": text, "settings": settings})
+    engine["properties"]["reference"] = _closed({"name": name, "build": text, "dtype": text})
     planned = {"type": "array", "items": _ref(PlannedCase)}
     answer = {
         "key": key,
         "cell": {**text, "minLength": 1},
         "artifact_sha256": sha256,
         "engine": engine,
-        "request": {"oneOf": [_ref(r) for r in REQUESTS]},
-        "answer": {"oneOf": [_ref(a) for a in ANSWERS]},
+        "request": _one_of(_ASKED),
+        "answer": _one_of(_ANSWERED),
         "seconds": {"type": "number", "minimum": 0},
         "resumed": {"type": "boolean"},
         "time": time,

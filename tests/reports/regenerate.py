@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest_modelqa
 from pytest_modelqa.decision import score
 from pytest_modelqa.reports.json_report import to_json
-from pytest_modelqa.reports.schemas import evidence_schema, report_schema
+from pytest_modelqa.reports.schemas import evidence_schema, receipt_schema, report_schema
 from pytest_modelqa.reports.terminal import render
 from tests.reports.evidence_lines import jsonl
 from tests.reports.records import SAMPLES, mixed
@@ -25,6 +25,7 @@ def current() -> dict[Path, str]:
     files = {
         SCHEMAS / "report.schema.json": json.dumps(report_schema(), indent=2) + "\n",
         SCHEMAS / "evidence.schema.json": json.dumps(evidence_schema(), indent=2) + "\n",
+        SCHEMAS / "receipt.schema.json": json.dumps(receipt_schema(), indent=2) + "\n",
         FOLDER / "run.evidence.jsonl": jsonl(),
     }
     for name, make in SAMPLES.items():
