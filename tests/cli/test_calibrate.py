@@ -17,6 +17,7 @@ SCHEMA = ROOT / "pytest_modelqa" / "schemas" / "budget.schema.json"
 COMMITTED = ROOT / "playbooks" / "budgets" / "ci-light.json"
 
 
+@pytest.mark.tier3
 def test_a_calibration_measures_conversions_and_writes_their_limits(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

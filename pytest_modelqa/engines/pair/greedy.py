@@ -1,8 +1,13 @@
-"""Greedy continuations of two models, one step of each at a time until they part."""
+"""Greedy continuations of two models.
+
+The candidate writes, and the reference reads what it wrote in one pass: as in speculative decoding
+(Y. Leviathan, M. Kalman, Y. Matias, ICML 2023) its argmax at every position says whether it would
+have written the same. Only after a parting does it write by itself.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from math import inf
 
@@ -17,7 +22,6 @@ from pytest_modelqa.core.comparison.greedy import (
     Parting,
 )
 from pytest_modelqa.engines.answering import Model
-from pytest_modelqa.engines.generation import Steps
 from pytest_modelqa.engines.pair.base import Comparers, Pair
 from pytest_modelqa.engines.pair.prompting import ids_of, too_long, unknown_ids
 
@@ -34,57 +38,66 @@ def compare_greedy(pair: Pair, request: CompareGreedy) -> GreedyCompared | Failu
     if unknown := unknown_ids(pair, prompt):
         return _unknown(len(prompt), unknown)
     stops = frozenset((*pair.reference.stop_ids, *pair.candidate.stop_ids))
-    sides = [_Side(m, prompt, request.steps, stops) for m in (pair.reference, pair.candidate)]
-    parting, equal = _part(pair, sides[0], sides[1])
-    for side in sides:
-        while not side.ended:
-            side.step()
-    reference, candidate = (side.told(pair.reference) for side in sides)
+    candidate = _Side(pair.candidate, prompt, request.steps, stops)
+    candidate.finish()
+    reference = _Side(pair.reference, prompt, request.steps, stops)
+    parting, equal = _part(pair, reference, candidate)
+    reference.finish()
     return GreedyCompared(
         prompt_tokens=len(prompt),
         equal_steps=equal,
-        reference=reference,
-        candidate=candidate,
+        reference=reference.told(pair.reference),
+        candidate=candidate.told(pair.reference),
         parting=parting,
     )
 
 
 @dataclass(slots=True)
 class _Side:
-    """One model on its way. `row` are the logits that the last `step` chose from."""
+    """One model on its way. `rows` are the logits that each step of its own chose from."""
 
     model: Model
     prompt: list[int]
     steps: int
     stops: frozenset[int]
     ids: list[int] = field(default_factory=list)
-    row: Row = field(default_factory=lambda: np.empty(0, dtype=np.float32))
+    rows: list[Row] = field(default_factory=list)
     stopped_by: int = -1
     nonfinite_step: int = -1
     taken: int = 0
-    _feed: Steps = field(init=False)
-
-    def __post_init__(self) -> None:
-        self._feed = self.model.sequence()
 
     @property
     def ended(self) -> bool:
         """By a stop id, by NaN or Inf, or after the last step."""
         return self.stopped_by >= 0 or self.nonfinite_step >= 0 or self.taken >= self.steps
 
-    def step(self) -> int:
+    @property
+    def chosen(self) -> list[int]:
+        """Every choice, a stop id among them."""
+        return [*self.ids, self.stopped_by] if self.stopped_by >= 0 else self.ids
+
+    def take(self, row: Row) -> int:
         """Choose an id (argmax, the lowest on ties); -1 where the logits are not finite."""
-        self.row = self._feed(self.ids[-1:] or self.prompt)
-        if not np.isfinite(self.row).all():
+        if not np.isfinite(row).all():
             self.nonfinite_step = self.taken
             return -1
-        chosen = int(self.row.argmax())
+        chosen = int(row.argmax())
         self.taken += 1
         if chosen in self.stops:
             self.stopped_by = chosen
         else:
             self.ids.append(chosen)
         return chosen
+
+    def finish(self) -> None:
+        """Write alone to the end."""
+        if self.ended:
+            return
+        feed, fed = self.model.sequence(), [*self.prompt, *self.ids]
+        while not self.ended:
+            self.rows.append(feed(fed))
+            self.take(self.rows[-1])
+            fed = self.ids[-1:]
 
     def told(self, speaker: Model) -> Continued:
         """The continuation, as `speaker` reads it."""
@@ -99,16 +112,33 @@ class _Side:
 
 
 def _part(pair: Pair, reference: _Side, candidate: _Side) -> tuple[Parting | None, int]:
-    """Step both until they choose differently, or one ends; how many steps were alike."""
-    equal = 0
-    while not (reference.ended or candidate.ended):
-        u, v = reference.step(), candidate.step()
-        if -1 in (u, v):
-            break
-        if u != v:
-            return _parting(pair, (u, v), (reference.row, candidate.row), equal), equal
-        equal += 1
-    return None, equal
+    """Let the reference read what the candidate wrote, to the first choice that is not its own."""
+    chosen = candidate.chosen
+    for step, row in enumerate(_reading(reference, candidate.ids)):
+        if step >= len(chosen):
+            break  # the candidate's logits were not finite here
+        u = reference.take(row)
+        if u < 0:
+            return None, step
+        if u != chosen[step]:
+            rows = row, candidate.rows[step]
+            return _parting(pair, (u, chosen[step]), rows, step), step
+    return None, reference.taken
+
+
+def _reading(reference: _Side, written: list[int]) -> Iterator[Row]:
+    """The reference's logits behind the prompt, and behind each id that was written, in turn."""
+    first, last = len(reference.prompt) - 1, len(reference.prompt) + len(written)
+    at = 0
+    for rows in reference.model.logits_in([*reference.prompt, *written], _ROWS):
+        for row in rows:
+            if first <= at < min(last, first + reference.steps):
+                yield row
+            at += 1
+
+
+_ROWS = 64
+"""Positions at a time: 12 MB of logits for a vocabulary of 49,000."""
 
 
 def _parting(pair: Pair, chosen: tuple[int, int], rows: tuple[Row, Row], step: int) -> Parting:
