@@ -62,6 +62,7 @@ class Qualifier:
         progress: Progress | None = None,
     ) -> None:
         self._plan = plan
+        self._threads = threads_per_worker()
         self._strict = strict
         self._phases = _phases(plan.cases)
         self._asked: set[_Place] = set()
@@ -93,6 +94,10 @@ class Qualifier:
                 "planned": [encode(planned(c)) for c in plan.cases],
             }
         )
+
+    def share_cores(self, qualifiers: int) -> None:
+        """So many qualifiers run in this process at a time: no more threads than cores in all."""
+        self._threads = max(1, threads_per_worker() // qualifiers)
 
     def select(self, cases: Iterable[Case]) -> None:
         """Batches are made of these cases alone."""
@@ -256,7 +261,7 @@ class Qualifier:
             artifact=path,
             format=form,
             backend=cell.backend,
-            threads=threads_per_worker(),
+            threads=self._threads,
             n_ctx=limits.n_ctx,
             arrays=self._store.arrays.absolute(),
             memory_bytes=address_space(limits.memory_mb),

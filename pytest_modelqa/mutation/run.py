@@ -65,6 +65,7 @@ class Mutations:
     def __init__(self, bench: Bench, folder: Path, *, quick: bool = False) -> None:
         self._bench = bench
         self._static = bench.static if quick else None
+        self._jobs = 1
         self._folder = folder / bench.sha256[:16]
         self._folder.mkdir(parents=True, exist_ok=True)
         self._lock = Lock()
@@ -83,6 +84,7 @@ class Mutations:
             *(lambda d=d: self._defect(d) for d in defects),
             *(lambda v=v: self._variant(v) for v in variants),
         ]
+        self._jobs = jobs
         with ThreadPoolExecutor(jobs) as pool:
             futures: list[Future[Outcome]] = [pool.submit(one) for one in work]
             try:
@@ -119,6 +121,7 @@ class Mutations:
         folder = self._folder / name
         earlier = [folder] if any(folder.glob("*.jsonl")) else []
         qualifier = Qualifier(plan, folder, run_id=name, resume=earlier)
+        qualifier.share_cores(self._jobs)
         try:
             results = [qualifier.result(case) for case in plan.cases]
         finally:

@@ -49,11 +49,6 @@ def sketch(source: Source) -> Sketch:
     return Sketch(rows, columns)
 
 
-def sketch_of(values: Floats) -> Sketch:
-    """Of values in memory, shape (rows, cols)."""
-    return Sketch(values @ _directions(values.shape[1]), values.T @ _directions(values.shape[0]))
-
-
 def distance(one: Floats, two: Floats) -> float:
     """||one - two|| / ||two||."""
     base = float(np.linalg.norm(two))
