@@ -45,9 +45,10 @@ _BROKEN_FILE = "the file is not whole"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Baseline:
-    """What the unaltered artifact answers, and which checks are green on it."""
+    """What the unaltered artifact answers; which checks are green on it, and which have failed."""
 
     green: frozenset[Place]
+    failed: frozenset[Place]
     other: Mapping[Place, str]
     answers: Answers
     seconds: float
@@ -103,6 +104,7 @@ class Mutations:
         verdicts = {_place(r): r.verdict for r in results}
         return Baseline(
             green=frozenset(p for p, v in verdicts.items() if v.outcome is Verdicts.CORROBORATED),
+            failed=frozenset(p for p, v in verdicts.items() if v.outcome.failed),
             other={p: f"{v.outcome.value}: {v.reason}" for p, v in verdicts.items()
                    if v.outcome is not Verdicts.CORROBORATED},
             answers=answers,
@@ -148,7 +150,7 @@ class Mutations:
             made = planted(self._bench.subject, change, folder)
             results, answers = self._stages(defect, made, policy)
         outcome = self._compared(blank, results)
-        cause, place = named(r for r in results if _place(r) in self.baseline.green)
+        cause, place = named(r for r in results if _place(r) not in self.baseline.failed)
         kind = class_of(cause)
         return replace(
             outcome,

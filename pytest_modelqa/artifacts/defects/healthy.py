@@ -48,12 +48,23 @@ def _respelt(subject: Subject) -> Change | Inapplicable:
     return Change(metadata={KEY: spelt})
 
 
+def _odd_rows(subject: Subject) -> int:
+    """A width that K-quants cannot have: llama.cpp then stores other types, which is a finding."""
+    widths = (shape[-1] for shape in subject.shapes.values() if len(shape) > 1)
+    return next((width for width in widths if width % _K_BLOCK), 0)
+
+
+_K_BLOCK = 256
+
+
 def _converted(*kinds: Kind) -> _Make:
     """By llama.cpp's own tools, one kind after the other, in a cache that goes with the folder."""
 
     def make(subject: Subject, folder: Path) -> Made | Inapplicable:
         if kinds[0] == (subject.format, subject.quantization):
             return Inapplicable(f"it is {kinds[0]} already")
+        if kinds[-1].quantization.endswith(("_k", "_k_m")) and (odd := _odd_rows(subject)):
+            return Inapplicable(f"rows of {odd} do not divide into the blocks of K-quants")
         path = subject.origin or subject.path
         try:
             for number, kind in enumerate(kinds):
