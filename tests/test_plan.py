@@ -161,3 +161,14 @@ def test_a_part_whose_gate_is_turned_off_is_not_asked(scripted: ScriptedPlaybook
     gates = {case.check.gate for case in plan_of(book).cases}
     assert "F-TRACE-PAYLOAD-001" in gates
     assert "F-TRACE-PAYLOAD-002" not in gates
+
+
+def test_the_order_of_several_files_is_a_case_of_the_model_that_can_run(
+    scripted: ScriptedPlaybook,
+) -> None:
+    book = scripted(extra="parity: {reference: gguf-f32}")
+    text = book.read_text().replace("[f32]", "[f32, q8_0, q4_0]")
+    book.write_text(text)
+    orders = [c for c in plan_of(book).cases if c.check.gate == "F-PARITY-ORDER"]
+    assert [c.id for c in orders] == ["model::parity-order"]
+    assert absence(orders[0]) is None
