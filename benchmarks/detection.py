@@ -151,7 +151,7 @@ def _rates(found: Totals) -> list[str]:
         ("place named right, of those at a tensor or layer", found.place_right.text,
          GOALS["place"]),
         ("false alarms on healthy variants", found.false_alarms.text, GOALS["false alarms"]),
-        ("seconds a defect, median", f"{found.median_seconds:.1f}", ""),
+        ("seconds a defect or variant, median", _seconds(found), ""),
     )  # fmt: skip
     return ["| measure | found | goal |", "| --- | ---: | --- |",
             *(f"| {a} | {b} | {c} |" for a, b, c in rows)]  # fmt: skip
@@ -161,6 +161,11 @@ def _table(outcomes: Sequence[Outcome]) -> list[str]:
     lines = ["| class | defect | result | named | found by |", "| --- | --- | --- | --- | --- |"]
     judged_alone = (row(o)[:-1] for o in outcomes if o.state == "judged")
     return [*lines, *("| " + " | ".join(cells) + " |" for cells in judged_alone)]
+
+
+def _seconds(found: Totals) -> str:
+    """What was measured in this run; a resumed one has nothing to tell."""
+    return f"{found.median_seconds:.1f}" if found.median_seconds else "not measured: resumed"
 
 
 def main() -> None:

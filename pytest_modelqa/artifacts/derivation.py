@@ -48,7 +48,7 @@ def derivable_from(spec: ArtifactSpec, siblings: Mapping[str, ArtifactSpec]) -> 
             length = len(route(_kind(parent), _kind(spec)))
         except Unavailable:
             continue
-        ways.append((-_bits(parent.quantization), length, key))
+        ways.append((-nominal_bits(parent.quantization), length, key))
     return min(ways)[2] if ways else None
 
 
@@ -117,8 +117,8 @@ def _kind(spec: ArtifactSpec) -> Kind:
     return Kind(spec.format, spec.quantization)
 
 
-def _bits(quantization: str) -> int:
-    """About how many bits a weight: `q4_k_m` 4. Orders parents, nothing more."""
+def nominal_bits(quantization: str) -> int:
+    """How many bits a weight by its name: `q4_k_m` 4; 0 where it names none."""
     if quantization in _BITS:
         return _BITS[quantization]
     digits = "".join(c for c in quantization[:4] if c.isdigit())

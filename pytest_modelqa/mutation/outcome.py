@@ -16,7 +16,8 @@ class Outcome:
 
     `category` is the defect's class, `healthy` for a variant. `effect` says what changed beside the
     stored bytes, and is empty where nothing that was asked for did. `place` is what a report should
-    point to, `named_*` is what it said. `seconds` are the wall's, planting included.
+    point to, `named_*` is what it said. `seconds` are the wall's, planting included; 0 where
+    evidence of an earlier run answered, whose time is not known any more.
     """
 
     name: str

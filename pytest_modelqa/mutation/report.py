@@ -52,6 +52,7 @@ def totals(outcomes: Sequence[Outcome]) -> Totals:
     healthy = [o for o in outcomes if o.healthy and o.state == "judged"]
     integrity = [o for o in defects if o.category == DefectClass.INTEGRITY]
     judged = [o for o in outcomes if o.state == "judged"]
+    seconds = [o.seconds for o in judged]
     return Totals(
         detected=_share(defects, lambda o: o.detected),
         integrity=_share(integrity, lambda o: o.detected),
@@ -65,7 +66,7 @@ def totals(outcomes: Sequence[Outcome]) -> Totals:
         ),
         undecided=tuple(o for o in judged if o.undecided and not o.detected),
         inapplicable=tuple(o for o in outcomes if o.state == "inapplicable"),
-        median_seconds=median([o.seconds for o in judged]) if judged else 0.0,
+        median_seconds=median(seconds) if seconds and all(seconds) else 0.0,
         seconds=sum(o.seconds for o in judged),
     )
 

@@ -211,8 +211,11 @@ class Mutations:
         key = outcome_key(blank.name, blank.what, *parts, str(versions()))
         if (known := _read(file, key)) is not None:
             return known
+        resumed = any(self._folder.glob(f"{blank.name}*/*.jsonl"))
         started = time.monotonic()
-        outcome = replace(judge(), seconds=time.monotonic() - started)
+        outcome = judge()
+        if not resumed:
+            outcome = replace(outcome, seconds=time.monotonic() - started)
         with self._lock:
             file.write_text(json.dumps({"key": key, "outcome": asdict(outcome)}), encoding="utf-8")
         return outcome

@@ -134,4 +134,4 @@ def test_an_apr_cell_runs_on_the_unpacked_tensors_and_others_on_their_own(tmp_pa
 
 def test_parents_are_ordered_by_their_bits() -> None:
     order = ["q2_k", "iq3_s", "q4_0", "q5_k_m", "q6_k", "q8_0", "f16", "f32"]
-    assert sorted(order, key=derivation._bits) == order
+    assert sorted(order, key=derivation.nominal_bits) == order

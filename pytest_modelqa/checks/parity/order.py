@@ -7,12 +7,12 @@ reference on the same prompts, and the difference of their divergences is judged
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import permutations
 from typing import Any, ClassVar
 
+from pytest_modelqa.artifacts.derivation import nominal_bits
 from pytest_modelqa.checks.parity.logits import LogitsParity
 from pytest_modelqa.checks.parity.storage import storage_told
 from pytest_modelqa.core.answer import Failure
@@ -26,8 +26,6 @@ from pytest_modelqa.stats.clustered import mean_of
 
 GATE = "F-PARITY-ORDER"
 
-_BITS = {"f32": 32, "f16": 16, "bf16": 16}
-_NUMBER = re.compile(r"q(\d)")
 _BETWEEN = "|"
 _WORTH_A_WORD = 1.1
 """A neighbour that is better by less than a tenth is as good."""
@@ -111,7 +109,7 @@ class _File:
         start = f"{cell.artifact.key}{_BETWEEN}"
         own = {n.removeprefix(start): a for n, a in answers.items() if n.startswith(start)}
         stored, kl = own.pop("tensors", None), tuple(_means(own.values()))
-        bits = _bits(cell.artifact.quantization)
+        bits = nominal_bits(cell.artifact.quantization)
         if not isinstance(stored, TensorsCompared) or len(kl) < len(own) or not kl or not bits:
             return None
         return cls(
@@ -130,11 +128,6 @@ def _means(answers: Sequence[Any] | Any) -> Iterator[float]:
         mean = sum(answer.kl) / len(answer.kl)
         if math.isfinite(mean):
             yield mean
-
-
-def _bits(quantization: str) -> int:
-    found = _NUMBER.search(quantization)
-    return _BITS.get(quantization) or (int(found[1]) if found else 0)
 
 
 def _worse(more: _File, fewer: _File) -> str:
