@@ -13,12 +13,12 @@ from pytest_modelqa.artifacts.derivation import for_engine
 from pytest_modelqa.artifacts.hashing import cache_root
 from pytest_modelqa.artifacts.provision import provision
 from pytest_modelqa.core.answer import Failure, Generation
-from pytest_modelqa.core.check import Across, Adaptive, Case
+from pytest_modelqa.core.check import Across, Adaptive, Calibrated, Case
 from pytest_modelqa.core.errors import Refused, Unavailable
 from pytest_modelqa.core.model import Artifact, ArtifactSpec, Cell, Format, Mode
 from pytest_modelqa.core.request import Request
 from pytest_modelqa.core.result import ArtifactInfo, CaseResult, RunInfo
-from pytest_modelqa.core.verdict import Verdict, unavailable, verdict_of_failure
+from pytest_modelqa.core.verdict import Verdict, inconclusive, unavailable, verdict_of_failure
 from pytest_modelqa.core.wire import encode
 from pytest_modelqa.engines import DEFAULT_ENGINE, engine_table
 from pytest_modelqa.plan import Plan, absence, planned, shown
@@ -144,8 +144,19 @@ class Qualifier:
         source = self._source_of(case.cell, case.reference)
         if isinstance(source, Failure):
             return self._without_evidence(case, verdict_of_failure(source))
+        if problem := self._unfit(case):
+            remedy = f"modelqa calibrate {shown(self._plan.playbook.path)} -o FILE"
+            return self._without_evidence(case, inconclusive(problem, remedy=remedy))
         self._ask_phase(source, case)
         return self._concluded(case, self._rounds(source, case))
+
+    def _unfit(self, case: Case) -> str:
+        """Why limits that were measured are of another model than the case's reference."""
+        if case.reference is None or not isinstance(case.check, Calibrated):
+            return ""
+        reference = self._artifact(case.reference)
+        assert isinstance(reference, Artifact)
+        return case.check.unfit_for(reference)
 
     def _judged_across(self, case: Case, check: Across) -> CaseResult:
         """What cells have answered already is not asked again."""

@@ -17,12 +17,14 @@ from pytest_modelqa.cli import (
     playbooks,
     receipts,
 )
+from pytest_modelqa.cli.registered import Registered
 from pytest_modelqa.core.errors import ExitCode, ModelQAError, OutputError
 
 _CTRL_C = 130
 """What typer makes of a KeyboardInterrupt: 128 and the number of SIGINT."""
 
 app = typer.Typer(
+    cls=Registered,
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,

@@ -166,6 +166,7 @@ class _Calibration:
                 "format": artifact.spec.format,
                 "quantization": artifact.spec.quantization,
                 "sha256": artifact.sha256,
+                "parent_sha256": artifact.parent_sha256,
             },
             "engines": {"reference": build_of("transformers"), "candidate": self.engine},
             "prompts": len(prompts),

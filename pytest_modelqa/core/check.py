@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from pytest_modelqa.core.answer import Generation
-from pytest_modelqa.core.model import ArtifactSpec, Cell, Mode
+from pytest_modelqa.core.model import Artifact, ArtifactSpec, Cell, Mode
 from pytest_modelqa.core.request import Request
 from pytest_modelqa.core.verdict import Verdict
 
@@ -79,6 +79,14 @@ class Adaptive(Protocol):
 
 
 @runtime_checkable
+class Calibrated(Protocol):
+    """A check whose limits may have been measured: on one reference, good for that one alone."""
+
+    def unfit_for(self, reference: Artifact) -> str:
+        """Why its limits do not hold for this reference; empty where they do."""
+
+
+@runtime_checkable
 class Across(Protocol):
     """A check of the model as a whole, that asks several cells; its case has no cell of its own.
 
@@ -111,7 +119,8 @@ class Case:
     `mode` is how its requests are answered: one at a time, or in batches. `examples` is how many
     parts its verdict will have; 0 for a case that is one question.
 
-    A case with a `reference` asks comparisons: of its cell's artifact with that one.
+    A case with a `reference` asks comparisons: of its cell's artifact with that one. One with a
+    `measurement` asks that alone, when its turn comes: the others do not wait for it.
     """
 
     check: Check
@@ -122,6 +131,7 @@ class Case:
     mode: Mode = "exact"
     examples: int = 0
     reference: ArtifactSpec | None = None
+    measurement: str = ""
 
     @property
     def scope(self) -> str:

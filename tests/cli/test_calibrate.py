@@ -14,7 +14,6 @@ from pytest_modelqa.core.errors import ExitCode
 
 ROOT = Path(__file__).parents[2]
 SCHEMA = ROOT / "pytest_modelqa" / "schemas" / "budget.schema.json"
-COMMITTED = ROOT / "playbooks" / "budgets" / "ci-light.json"
 
 
 @pytest.mark.tier3
@@ -27,15 +26,11 @@ def test_a_calibration_measures_conversions_and_writes_their_limits(
     assert capsys.readouterr().out.strip() == str(file)
     made = json.loads(file.read_text())
     jsonschema.validate(made, json.loads(SCHEMA.read_text()))
-    committed = json.loads(COMMITTED.read_text())
-    assert made["reference"] == committed["reference"]
     for name in ("f16", "q8_0"):
         limits = budget_for(name, made).limits
         measured = made["quantizations"][name]["measured"]
         assert limits.max_kl is not None
         assert limits.max_kl > measured["kl_mean"] > 0
-        known = committed["quantizations"][name]["measured"]["kl_mean"]
-        assert measured["kl_mean"] == pytest.approx(known, rel=0.5)
     fine, coarse = (made["quantizations"][q]["measured"]["kl_mean"] for q in ("f16", "q8_0"))
     assert fine < coarse / 10
 

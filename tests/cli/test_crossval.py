@@ -122,6 +122,20 @@ def test_a_file_of_prompts_must_hold_some(content: bytes, tmp_path: Path, capsys
     assert str(file) in capsys.readouterr().err
 
 
+def test_a_budget_of_another_model_decides_nothing(
+    f16: Path, ci_light: Path, tmp_path: Path, capsys: Captured
+) -> None:
+    budget = tmp_path / "budget.json"
+    of = {"format": "safetensors", "quantization": "f32", "sha256": "0" * 64, "parent_sha256": ""}
+    budget.write_text(json.dumps({"model": "other", "reference": of, "quantizations": {}}))
+    options = ["--parts", "logits,greedy", "--budget", str(budget), "--report", str(tmp_path)]
+    assert main(["crossval", str(f16), str(ci_light), *options, "--json"]) == ExitCode.NOTHING_RAN
+    checks = {c["name"]: c for c in json.loads(capsys.readouterr().out)["checks"]}
+    for name in ("logits-parity", "greedy-parity"):
+        assert checks[name]["outcome"] == "inconclusive"
+        assert "the budget was measured on other" in checks[name]["reason"]
+
+
 def test_two_files_of_one_kind_are_compared(
     negated: Path, f16: Path, tmp_path: Path, capsys: Captured
 ) -> None:

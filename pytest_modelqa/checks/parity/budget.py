@@ -14,6 +14,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from pytest_modelqa.core.errors import UsageError
+from pytest_modelqa.core.model import Artifact
 
 _PUBLISHED = {
     "q8": 0.00136,
@@ -84,6 +85,32 @@ def require_budget(calibrated: Mapping[str, Any] | None) -> None:
     """Raise UsageError unless all that a file says can be used: before anything is run."""
     for quantization, entry in (_entries(calibrated) if calibrated is not None else {}).items():
         _limits(quantization, entry)
+
+
+def unfit_for(calibrated: Mapping[str, Any] | None, reference: Artifact) -> str:
+    """Why a budget is not of this reference; empty where it is, or where there is no budget.
+
+    The same bytes, or what was written out of the same file: its hash moves with the library that
+    wrote it, and its weights do not.
+    """
+    if calibrated is None:
+        return ""
+    of = calibrated.get("reference")
+    if not isinstance(of, Mapping):
+        return "the budget does not say which reference it was measured on"
+    spec = reference.spec
+    same_kind = (of.get("format"), of.get("quantization")) == (spec.format, spec.quantization)
+    same_parent = same_kind and of.get("parent_sha256") == reference.parent_sha256 != ""
+    if of.get("sha256") == reference.sha256 or same_parent:
+        return ""
+    return (
+        f"the budget was measured on {calibrated.get('model')} "
+        f"({_short(of.get('sha256'))}), the reference is {spec.model} ({reference.sha256[:12]})"
+    )
+
+
+def _short(sha256: Any) -> str:
+    return str(sha256)[:12]
 
 
 def _entries(calibrated: Mapping[str, Any]) -> Mapping[str, Any]:

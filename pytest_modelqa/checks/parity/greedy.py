@@ -16,11 +16,11 @@ from typing import Annotated, Any, ClassVar
 from annotated_types import Ge, Gt, Le, MinLen
 
 from pytest_modelqa.checks.oracles.text import quoted
-from pytest_modelqa.checks.parity.budget import Budget, budget_for, require_budget
+from pytest_modelqa.checks.parity.budget import Budget, budget_for, require_budget, unfit_for
 from pytest_modelqa.core.answer import Failure
 from pytest_modelqa.core.check import Category
 from pytest_modelqa.core.comparison.greedy import CompareGreedy, GreedyCompared, Parting
-from pytest_modelqa.core.model import Cell
+from pytest_modelqa.core.model import Artifact, Cell
 from pytest_modelqa.core.request import Request
 from pytest_modelqa.core.verdict import (
     Outcome,
@@ -54,6 +54,10 @@ class GreedyParity:
 
     def __post_init__(self) -> None:
         require_budget(self.budget)
+
+    def unfit_for(self, reference: Artifact) -> str:
+        """Why the budget is not of this reference."""
+        return unfit_for(self.budget, reference)
 
     def requests(self, cell: Cell) -> Mapping[str, Request]:
         """Every prompt, as the modality puts it, under `greedy N@QUANTIZATION`."""

@@ -29,7 +29,7 @@ from pytest_modelqa.checks.parity.bounds import (
     share_at_least,
     tail_within,
 )
-from pytest_modelqa.checks.parity.budget import Budget, budget_for, require_budget
+from pytest_modelqa.checks.parity.budget import Budget, budget_for, require_budget, unfit_for
 from pytest_modelqa.checks.parity.positions import equal_top1, every, fresh
 from pytest_modelqa.checks.parity.texts import long_text
 from pytest_modelqa.core.answer import Failure
@@ -42,7 +42,7 @@ from pytest_modelqa.core.comparison.logits import (
     MeasureNoise,
     NoiseMeasured,
 )
-from pytest_modelqa.core.model import Cell
+from pytest_modelqa.core.model import Artifact, Cell
 from pytest_modelqa.core.request import Request
 from pytest_modelqa.core.verdict import (
     Outcome,
@@ -90,6 +90,10 @@ class LogitsParity:
 
     def __post_init__(self) -> None:
         require_budget(self.budget)
+
+    def unfit_for(self, reference: Artifact) -> str:
+        """Why the budget is not of this reference."""
+        return unfit_for(self.budget, reference)
 
     def requests(self, cell: Cell) -> Mapping[str, Request]:
         """The noise of both sides, every prompt as the modality puts it, and the long text."""
