@@ -16,7 +16,7 @@ _THREADS = 2
 _LARGEST_HALF = 65504.0
 _WEIGHTS = 1 << 16
 """A chunk: its float32 values fit a core's second-level cache."""
-BLOCKED = {"Q8_0": 34, "Q4_0": 18, "Q4_1": 20}
+BLOCKED = {"Q8_0": 34, "Q4_0": 18, "Q4_1": 20, "Q5_0": 22, "Q5_1": 24}
 _BLOCK = 32
 PLAIN = {"F32": ("<f4", 4), "F16": ("<f2", 2), "BF16": ("<u2", 2)}
 
@@ -65,7 +65,7 @@ def moments(place: Place) -> Moments | None:
 
 
 def decoded(kind: str, raw: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Values as float32, shape (weights,); `kind` is F32, F16, BF16, Q8_0, Q4_0 or Q4_1."""
+    """Values as float32, shape (weights,); `kind` is one of PLAIN or BLOCKED."""
     if kind == "BF16":
         return (raw.view("<u2").astype(np.uint32) << 16).view(np.float32)
     if kind == "F16":
@@ -77,9 +77,12 @@ def decoded(kind: str, raw: NDArray[np.uint8]) -> NDArray[np.float32]:
     if kind == "Q8_0":
         return (blocks[:, 2:].view(np.int8) * scale).reshape(-1)
     nibbles = blocks[:, -16:]
-    values = np.concatenate((nibbles & 15, nibbles >> 4), axis=1).astype(np.float32)
-    if kind == "Q4_0":
-        return ((values - 8) * scale).reshape(-1)
+    steps = np.concatenate((nibbles & 15, nibbles >> 4), axis=1)
+    if kind in ("Q5_0", "Q5_1"):  # the fifth bits of all 32 come before, the first one lowest
+        steps |= np.unpackbits(blocks[:, -20:-16], axis=1, bitorder="little") << 4
+    values = steps.astype(np.float32)
+    if kind in ("Q4_0", "Q5_0"):
+        return ((values - (8 if kind == "Q4_0" else 16)) * scale).reshape(-1)
     least = np.ascontiguousarray(blocks[:, 2:4]).view("<f2").astype(np.float32)
     shifted: NDArray[np.float32] = (values * scale + least).reshape(-1)
     return shifted

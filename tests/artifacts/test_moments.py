@@ -6,9 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from gguf import GGMLQuantizationType
+from gguf.quants import dequantize, quantize
 
 from pytest_modelqa.artifacts.fingerprint import Place
-from pytest_modelqa.artifacts.moments import all_moments, moments
+from pytest_modelqa.artifacts.moments import BLOCKED, all_moments, decoded, moments
 
 
 def stored(file: Path, kind: str, raw: bytes) -> Place:
@@ -56,3 +58,11 @@ def test_blocks_are_decoded(tmp_path: Path) -> None:
     assert seen is not None
     assert (seen.min, seen.max, seen.mean) == (-8.0, 7.5, -0.25)
     assert moments(stored(tmp_path / "x", "Q6_K", bytes(210))) is None
+
+
+@pytest.mark.parametrize("kind", BLOCKED)
+def test_blocks_are_decoded_as_ggufs_own_library_does(kind: str) -> None:
+    values = np.random.default_rng(2).normal(0, 2, (8, 64)).astype(np.float32)
+    raw = quantize(values, GGMLQuantizationType[kind])
+    theirs = dequantize(raw, GGMLQuantizationType[kind]).reshape(-1)
+    assert np.array_equal(decoded(kind, raw.reshape(-1)), theirs)

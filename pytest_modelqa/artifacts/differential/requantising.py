@@ -51,8 +51,8 @@ def requantised(candidate: Source, reference: Source, *, whole: bool) -> Requant
         stop = min(start + count, reference.rows)
         c = candidate.slice(start, stop).reshape(-1)
         r = reference.slice(start, stop)
-        q = decode(candidate.type, np.asarray(quantize(r, kind))).reshape(-1)
         r = r.reshape(-1)
+        q = decode(candidate.type, np.asarray(quantize(r[np.newaxis], kind))).reshape(-1)
         cc, cq, qq, rr = cc + _dot(c, c), cq + _dot(c, q), qq + _dot(q, q), rr + _dot(r, r)
         apart, error = apart + _dot(c - q, c - q), error + _dot(q - r, q - r)
     if not qq or not rr:
