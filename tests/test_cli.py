@@ -57,6 +57,12 @@ def test_plan_counts_cells_cases_requests_and_tokens(capsys: Captured) -> None:
     assert f"{len(plan['cases'])} cases" in capsys.readouterr().out
 
 
+def test_plan_says_what_cannot_run_of_the_model_as_a_whole_alone(capsys: Captured) -> None:
+    assert main(["plan", str(ROOT / "playbooks" / "verify" / "smollm2-matrix.yaml")]) == ExitCode.OK
+    lines = capsys.readouterr().out.splitlines()
+    assert "  model::parity-order" in lines
+
+
 def test_init_writes_a_playbook_that_validates(tmp_path: Path, capsys: Captured) -> None:
     path = tmp_path / "mine.yaml"
     assert main(["init", "Org/Model-1B", "-o", str(path)]) == ExitCode.OK

@@ -71,7 +71,8 @@ def plan(
         note = f"  unavailable: {missing}" if missing else ""
         typer.echo(f"  {cell.id}  {len(cases)} cases  {cell.engine or '-'}{note}")
     for case in (c for c in made.cases if c.cell is None):
-        typer.echo(f"  {case.id}  unavailable: not part of this version")
+        why = absence(case)
+        typer.echo(f"  {case.id}" + (f"  unavailable: {why.reason}" if why else ""))
     typer.echo(
         f"{numbers.cells} cells, {numbers.cases} cases, {numbers.requests} distinct requests, "
         f"about {numbers.prompt_tokens:,} prompt tokens, at most {numbers.max_new_tokens:,} new"
