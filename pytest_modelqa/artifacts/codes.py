@@ -70,6 +70,7 @@ CODES = {
     "TENSOR-ZERO": "All values of a tensor are zero.",
     "TENSOR-OUTLIER-ROW": "A row of the embedding dwarfs all others.",
     "CONFIG": "config.json cannot be read.",
+    "CONFIG-SIZE": "A size in config.json is no whole number of at least 1.",
     "CONFIG-BLOCKS": "The number of layers disagrees with the tensors.",
     "CONFIG-VOCAB": "The vocabulary disagrees with the embedding or with its own lists.",
     "CONFIG-SPECIAL": "A special token's id is outside the vocabulary.",

@@ -28,7 +28,8 @@ MAX_HEADER_BYTES = 64 << 20
 eight times their bytes at most, numbers in arrays no more than in the file."""
 _ARRAY_DEPTH = 4
 _SWAPPED = frozenset(int.from_bytes(v.to_bytes(4, "big"), "little") for v in (1, 2, 3))
-_BOOL = 7
+_BOOL, _UINT32 = 7, 4
+_ALIGNMENT = "general.alignment"
 _LEAST_ALIGNMENT = 8
 
 
@@ -231,18 +232,19 @@ def _metadata(cursor: _Cursor, header: Header, count: int) -> None:
         value = _value(cursor, kind, key, 0)
         if key in header.metadata:
             raise _Bad("GGUF-DUPLICATE-KEY", key, "occurs twice", start)
+        if key == _ALIGNMENT and kind != _UINT32:  # ggml asserts the type, and aborts
+            raise _Bad("GGUF-ALIGNMENT", key, f"has value type {kind}, not uint32", start)
         header.metadata[key] = value
         header.checked += 1
     header.alignment = _alignment(header)
 
 
 def _alignment(header: Header) -> int:
-    where = "general.alignment"
-    found = header.metadata.get(where, 32)
-    if isinstance(found, int) and found >= _LEAST_ALIGNMENT and not found & (found - 1):
+    found: int = header.metadata.get(_ALIGNMENT, 32)
+    if found >= _LEAST_ALIGNMENT and not found & (found - 1):
         return found
-    message = f"{str(found)[:40]} is no power of two of {_LEAST_ALIGNMENT} or more"
-    raise _Bad("GGUF-ALIGNMENT", where, message, header.key_offsets[where])
+    message = f"{found} is no power of two of {_LEAST_ALIGNMENT} or more"
+    raise _Bad("GGUF-ALIGNMENT", _ALIGNMENT, message, header.key_offsets[_ALIGNMENT])
 
 
 def _value(cursor: _Cursor, kind: int, key: str, depth: int) -> Any:

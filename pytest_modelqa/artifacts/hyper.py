@@ -11,6 +11,9 @@ _MAX_CONTEXT = 1 << 31
 _EPSILON = (1e-13, 1e-2)
 """Norm epsilons in use are 1e-6 to 1e-5; 1e-12 (BERT) is the least, 1e-2 would already distort."""
 
+LARGEST = 1 << 63
+"""No size is larger: it is a 64-bit number in every format."""
+
 GGUF_KEYS = {
     "width": "embedding_length",
     "heads": "attention.head_count",
@@ -44,7 +47,12 @@ def lint_hyper(facts: Facts, values: Mapping[str, Any], names: Mapping[str, str]
 
 
 def _number(value: Any) -> float | None:
-    return value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+    """JSON's integers have no end: one that no format stores counts as infinite."""
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        return None
+    if isinstance(value, float) or -LARGEST <= value <= LARGEST:
+        return value
+    return float("-inf" if value < 0 else "inf")
 
 
 def _heads(facts: Facts, given: Mapping[str, float | None], names: Mapping[str, str]) -> None:

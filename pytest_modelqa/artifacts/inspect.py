@@ -188,8 +188,11 @@ def _scan(places: Sequence[Place]) -> tuple[int, list[Finding]]:
 
 def _outlier_rows(place: Place) -> list[Finding]:
     """A row that dwarfs all others decides every token: a flood of PAD, or of nothing."""
-    peaks = row_peaks(place.file, place.type, place.offset, place.bytes, place.rows)
-    if peaks is None or not (used := peaks[peaks > 0]).size:
+    stored = row_peaks(place.file, place.type, place.offset, place.bytes, place.rows)
+    if stored is None:
+        return []
+    peaks = stored.astype(np.float64)  # a sum or a ratio of two float32 may leave float32
+    if not (used := peaks[peaks > 0]).size:
         return []
     typical = float(np.median(used))
     return [

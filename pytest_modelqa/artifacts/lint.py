@@ -14,7 +14,7 @@ from typing import Any
 
 from pytest_modelqa.artifacts import apr, gguf, safetensors
 from pytest_modelqa.artifacts.facts import Facts
-from pytest_modelqa.artifacts.hyper import GGUF_KEYS, HF_KEYS, lint_hyper
+from pytest_modelqa.artifacts.hyper import GGUF_KEYS, HF_KEYS, LARGEST, lint_hyper
 from pytest_modelqa.artifacts.mix import lint_mix
 from pytest_modelqa.artifacts.names import LAYER_NAMES
 from pytest_modelqa.artifacts.special import lint_folder_tokens, lint_gguf_tokens
@@ -37,12 +37,13 @@ def lint_gguf(header: gguf.Header) -> tuple[int, list[Finding]]:
     meta = header.metadata
     architecture = meta.get("general.architecture")
     facts.same("GGUF-KEY", "general.architecture", type(architecture).__name__, "str", "the format")
+    architecture = architecture if isinstance(architecture, str) else ""
     shapes = {t.name: t.shape for t in header.tensors}
     _blocks(facts, shapes, meta.get(f"{architecture}.block_count"), f"{architecture}.block_count")
     _vocabulary(facts, meta, shapes)
     if architecture in LLAMA_LIKE:
-        _required(facts, meta, str(architecture))
-    for name, expected, source in _gguf_shapes(str(architecture), meta, shapes):
+        _required(facts, meta, architecture)
+    for name, expected, source in _gguf_shapes(architecture, meta, shapes):
         if name in shapes:
             facts.same("TENSOR-SHAPE", name, shapes[name], expected, source)
         else:
@@ -201,10 +202,27 @@ def lint_folder(folder: Path, header: safetensors.Header) -> tuple[str, int, lis
             facts.same("TENSOR-SHAPE", name, shapes[name], expected, "config.json")
         else:
             facts.same("TENSOR-MISSING", name, "missing", "present", "config.json")
-    lint_hyper(facts, config, HF_KEYS)
+    if architecture in LLAMA_LIKE:
+        _sizes(facts, config)
+    lint_hyper(facts, _with_rotation(config), HF_KEYS)
     _tokenizer(folder, facts, shapes)
     lint_folder_tokens(facts, folder, config.get("vocab_size"))
     return architecture, facts.checked, facts.findings
+
+
+def _sizes(facts: Facts, config: Mapping[str, Any]) -> None:
+    """A size that is no size would end every comparison with it, and pass by silence."""
+    for key in ("hidden_size", "vocab_size", "num_hidden_layers", *_SIZES):
+        if (value := config.get(key)) is not None:
+            sound = isinstance(value, int) and not isinstance(value, bool) and value > 0
+            facts.holds(sound, "CONFIG-SIZE", key, f"{value!r} is no size")
+
+
+def _with_rotation(config: Mapping[str, Any]) -> Mapping[str, Any]:
+    """With the rotary base at the top, where transformers before 5 wrote it."""
+    rotation = config.get("rope_parameters")
+    base = rotation.get("rope_theta") if isinstance(rotation, Mapping) else None
+    return config if base is None else {**config, "rope_theta": base}
 
 
 def _config(folder: Path, facts: Facts) -> dict[str, Any] | None:
@@ -225,7 +243,9 @@ def _hf_shapes(
 
     def number(key: str) -> int | None:
         value = config.get(key)
-        return value if isinstance(value, int) and not isinstance(value, bool) else None
+        if not isinstance(value, int) or isinstance(value, bool):
+            return None
+        return max(-LARGEST, min(value, LARGEST))  # no product of two is too long to be told
 
     width, vocabulary, layers = (
         number(k) for k in ("hidden_size", "vocab_size", "num_hidden_layers")

@@ -54,9 +54,9 @@ def mix_of(tensors: Sequence[Tensor], file_type: object) -> Mix:
         size[tensor.type] += tensor.bytes
     weights = sum(t.weights for t in tensors)
     name, base = _declared(file_type)
-    matrices = [t for t in tensors if _is_matrix(t)]
+    matrices = [t for t in tensors if is_matrix(t)]
     whole = sum(t.bytes for t in matrices)
-    fallen = sum(t.bytes for t in matrices if _is_fallback(t, base))
+    fallen = sum(t.bytes for t in matrices if is_fallback(t, base))
     return Mix(
         declared=name,
         tensors=dict(count.most_common()),
@@ -72,9 +72,9 @@ def lint_mix(facts: Facts, tensors: Sequence[Tensor], file_type: object) -> None
     if not name:
         return
     where = "general.file_type"
-    matrices = [t for t in tensors if _is_matrix(t)]
+    matrices = [t for t in tensors if is_matrix(t)]
     mix = mix_of(tensors, file_type)
-    has = any(t.type == base or _is_fallback(t, base) for t in matrices)
+    has = any(t.type == base or is_fallback(t, base) for t in matrices)
     message = f"declares {name}, but no matrix is {base}: {_listed(mix)}"
     facts.holds(has or not matrices, "MIX-DECLARED", where, message)
     message = (
@@ -89,11 +89,12 @@ def _declared(file_type: object) -> tuple[str, str]:
     return FILE_TYPES.get(file_type, ("", "")) if isinstance(file_type, int) else ("", "")
 
 
-def _is_matrix(tensor: Tensor) -> bool:
+def is_matrix(tensor: Tensor) -> bool:
+    """Whether a tensor has rows to quantise; vectors stay in F32."""
     return len(tensor.shape) > 1 and tensor.shape[1] > 1
 
 
-def _is_fallback(tensor: Tensor, base: str) -> bool:
+def is_fallback(tensor: Tensor, base: str) -> bool:
     """Not a K-quant although a K-quant was asked for, and its rows explain why."""
     if _BLOCKS.get(base) != _K_BLOCK or not tensor.shape[0] % _K_BLOCK:
         return False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +47,8 @@ def _duplicates(tokens: tuple[str, ...]) -> list[str]:
 
 
 def _marks(facts: Facts, meta: Mapping[str, Any], tokens: tuple[str, ...]) -> None:
-    kinds = meta.get("tokenizer.ggml.token_type")
+    stated = meta.get("tokenizer.ggml.token_type")
+    kinds = stated if isinstance(stated, Sequence) and not isinstance(stated, str) else None
     for mark in ("bos", "eos"):
         key = f"tokenizer.ggml.{mark}_token_id"
         asked = meta.get(f"tokenizer.ggml.add_{mark}_token")

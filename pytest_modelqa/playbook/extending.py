@@ -57,10 +57,14 @@ def _target(link: Tree) -> Path:
 
 
 def _unreadable(name: str, path: Path, seen: list[Path]) -> str:
-    if path.resolve() in seen:
-        chain = " -> ".join(p.name for p in (*seen[seen.index(path.resolve()) :], path))
+    try:
+        resolved, there = path.resolve(), path.is_file()
+    except (OSError, ValueError, RuntimeError):  # too long, a zero byte, a lone surrogate, a loop
+        return f"{name[:80]!a} is no path that this system can open"
+    if resolved in seen:
+        chain = " -> ".join(p.name for p in (*seen[seen.index(resolved) :], path))
         return f"extends itself: {chain}"
-    if not path.is_file():
+    if not there:
         known = list(templates())
         if path.suffix in (".yaml", ".yml"):
             return f"no such file: {path} (templates by name: {', '.join(known)})"
