@@ -8,22 +8,26 @@ Threads are none of them: both engines give the same answers for any number (tes
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
-from pytest_modelqa.core.answer import Generation
+from pytest_modelqa.core.answer import Failure, Generation
 from pytest_modelqa.core.comparison.tensors import REQUESTS as STORED
 from pytest_modelqa.core.ids import content_key
+from pytest_modelqa.core.measuring import Measure
 from pytest_modelqa.core.model import Mode
 from pytest_modelqa.core.request import Comparison, Generate, Inspect, Request
 from pytest_modelqa.core.wire import encode
 from pytest_modelqa.engines import build_of
 from pytest_modelqa.runtime.earlier import Earlier
 from pytest_modelqa.runtime.machine import copies, versions
+from pytest_modelqa.runtime.measuring import build_of as build_of_measurement
 from pytest_modelqa.runtime.pool import Answered, Pool
 from pytest_modelqa.runtime.protocol import WorkerConfig
 from pytest_modelqa.runtime.store import Store, written
+from pytest_modelqa.runtime.unchanged import Unchanged
 
 Progress = Callable[[str, int, int, float], None]
 """Called per answer with the cell's id, answers so far, answers in the batch, tokens/s so far."""
@@ -62,27 +66,32 @@ class Answers:
         self._earlier = earlier
         self._progress = progress
         self._recorded: dict[tuple[WorkerConfig, Mode, Request], Recorded] = {}
+        self._unchanged = Unchanged()
 
     def get(self, source: Source, request: Request, mode: Mode) -> Recorded:
         """What was answered. Raises KeyError when nobody asked."""
-        return self._recorded[source.config, _mode(request, mode), request]
+        config = _asked_of(source, request).config
+        return self._recorded[config, _mode(request, mode), request]
 
     def ask(self, source: Source, requests: Iterable[Request], mode: Mode) -> None:
         """Answer the distinct requests that nobody asked yet; everything is written down."""
-        new: dict[Mode, list[_Question]] = {}
+        new: dict[tuple[Source, Mode], list[_Question]] = {}
         for request in dict.fromkeys(requests):
-            how = _mode(request, mode)
-            if (source.config, how, request) not in self._recorded:
-                new.setdefault(how, []).append(_question(source, request, how))
-        for how, questions in new.items():
-            self._ask(source, [q for q in questions if not self._resumed(source, q)], how)
+            who, how = _asked_of(source, request), _mode(request, mode)
+            if (who.config, how, request) not in self._recorded:
+                new.setdefault((who, how), []).append(_question(who, request, how))
+        for (who, how), questions in new.items():
+            self._ask(who, [q for q in questions if not self._resumed(who, q)], how)
 
     def _ask(self, source: Source, questions: list[_Question], mode: Mode) -> None:
         tokens, seconds = 0, 0.0
+        for path in _files(source):
+            self._unchanged.look(path)
         requests = [q.request for q in questions]
         width = 1 if source.reference_sha256 else copies(source.bytes)
         batch = self._pool.answer(source.config, requests, mode=mode, width=width)
-        for done, (index, answered) in enumerate(batch, start=1):
+        for done, (index, given) in enumerate(batch, start=1):
+            answered = self._attributable(source, given)
             self._record(source, questions[index], answered, resumed=False)
             if isinstance(answered.answer, Generation):
                 tokens += len(answered.answer.ids)
@@ -93,6 +102,19 @@ class Answers:
         while self._pool.incidents:
             text = self._pool.incidents.pop(0)
             self._store.write({"type": "incident", "cell": source.cell, "text": text})
+
+    def _attributable(self, source: Source, answered: Answered) -> Answered:
+        """No answer is recorded under the hash of bytes that the file does not hold any more."""
+        changed = [path.name for path in _files(source) if self._unchanged.changed(path)]
+        if not changed or isinstance(answered.answer, Failure):
+            return answered
+        failure = Failure(
+            cause="refused",
+            reason=f"{changed[0]} was changed while it was in use: "
+            "nobody can tell which bytes this is an answer of",
+            remedy="run again, and let nothing write to the model meanwhile",
+        )
+        return Answered(answer=failure, seconds=answered.seconds)
 
     def _resumed(self, source: Source, question: _Question) -> bool:
         answered = self._earlier.take(question.key, self._store.arrays)
@@ -121,6 +143,11 @@ class Answers:
         )
 
 
+def _files(source: Source) -> list[Path]:
+    config = source.config
+    return [config.artifact] if config.reference is None else [config.artifact, config.reference]
+
+
 @dataclass(frozen=True, slots=True)
 class _Question:
     """A request on its way, with what evidence says of it."""
@@ -139,6 +166,13 @@ def _question(source: Source, request: Request, mode: Mode) -> _Question:
     return _Question(request, mode, encoded, engine, key)
 
 
+def _asked_of(source: Source, request: Request) -> Source:
+    """A measurement has a worker of its own: what it does to its process, no engine feels."""
+    if not isinstance(request, Measure):
+        return source
+    return replace(source, config=replace(source.config, measurement=request.name))
+
+
 def _mode(request: Request, mode: Mode) -> Mode:
     """Only generations are answered in batches."""
     return mode if isinstance(request, Generate) else "exact"
@@ -149,6 +183,9 @@ def _engine(source: Source, request: Request, mode: Mode) -> dict[str, Any]:
     ours = versions().get("pytest-modelqa", "")
     if isinstance(request, (Inspect, *STORED)):
         return {"name": "inspection", "build": ours, "settings": {}}
+    if isinstance(request, Measure):
+        build = f"{build_of_measurement(request.name)}, pytest-modelqa {ours}"
+        return {"name": "measurement", "build": build, "settings": {}}
     config = source.config
     engine = {
         "name": config.engine,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pytest_modelqa.core.answer import Generation
+from pytest_modelqa.core.measuring import Measure
 from pytest_modelqa.core.request import Generate, Request, Retrace
 
 _PATIENCE = 10.0
@@ -23,7 +24,12 @@ class Pace:
     slowest: float = 0.0
 
     def allowance(self, request: Request) -> float:
-        """Seconds until a request counts as hanging; the ceiling while nothing was measured."""
+        """Seconds until a request counts as hanging; the ceiling while nothing was measured.
+
+        A measurement has its own budget on top of that.
+        """
+        if isinstance(request, Measure):
+            return self.ceiling_s + request.budget_s
         generation = request.generation if isinstance(request, Retrace) else request
         if not isinstance(generation, Generate) or not self.slowest:
             return self.ceiling_s

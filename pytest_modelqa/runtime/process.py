@@ -24,7 +24,9 @@ from pytest_modelqa.runtime.protocol import WorkerConfig
 
 _LOG_TAIL_LINES = 60
 _LOG_TAIL_BYTES = 16_384
-_OUT_OF_MEMORY = re.compile(r"bad_alloc|failed to allocate|cannot allocate memory", re.IGNORECASE)
+_OUT_OF_MEMORY = re.compile(
+    r"bad_alloc|failed to allocate|cannot allocate memory|insufficient memory", re.IGNORECASE
+)
 
 
 class WorkerDied(Exception):
@@ -193,4 +195,5 @@ def _environment(threads: int) -> dict[str, str]:
         "HF_HUB_OFFLINE": "1",
         "TRANSFORMERS_OFFLINE": "1",
         "PYTHONFAULTHANDLER": "1",
+        "GGML_NO_BACKTRACE": "1",  # a debugger takes seconds, and its pages hide what ggml said
     }

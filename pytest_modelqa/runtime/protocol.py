@@ -28,7 +28,8 @@ class WorkerConfig:
     """Everything a worker is told at its start; `memory_bytes` becomes RLIMIT_AS.
 
     `threads` is the most that it may use, `cache_bytes` what the caches of a batch may take.
-    A worker with a reference holds two models, and answers comparisons of the two.
+    A worker with a reference holds two models, and answers comparisons of the two. One with a
+    `measurement` is there for that alone.
     """
 
     engine: str
@@ -46,6 +47,7 @@ class WorkerConfig:
     reference_engine: str = ""
     reference_format: str = ""
     reference_dtype: str = "float32"
+    measurement: str = ""
 
     def to_json(self) -> str:
         """One line for the command line."""

@@ -10,6 +10,7 @@ import json
 import os
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -69,10 +70,13 @@ class Store:
         body = canonical(record)
         crc = f"{zlib.crc32(body.encode('ascii')):08x}"
         line = (body[:-1] + f',"crc":"{crc}"}}\n').encode("ascii")
+        before = os.fstat(self._fd).st_size
         try:
             while line:
                 line = line[os.write(self._fd, line) :]
         except OSError as error:
+            with suppress(OSError):  # else the next line would go on where this one was torn
+                os.ftruncate(self._fd, before)
             raise _unwritable(self.path, error) from error
 
     def close(self) -> None:

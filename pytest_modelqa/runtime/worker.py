@@ -7,6 +7,7 @@ that is what it is for.
 from __future__ import annotations
 
 import ctypes
+import errno
 import faulthandler
 import json
 import os
@@ -23,15 +24,20 @@ from typing import IO, Any, TypeVar
 from pytest_modelqa.core.answer import Answer, Failure
 from pytest_modelqa.core.comparison import tensors
 from pytest_modelqa.core.errors import Refused
+from pytest_modelqa.core.measuring import Measure
 from pytest_modelqa.core.model import Mode
 from pytest_modelqa.core.request import Comparison, Generate, Inspect, Request
 from pytest_modelqa.core.wire import decode_request, encode
 from pytest_modelqa.engines import pair
 from pytest_modelqa.engines.base import Engine, Settings
 from pytest_modelqa.runtime.bisection import halves
+from pytest_modelqa.runtime.measuring import measured
 from pytest_modelqa.runtime.opening import Opening, ToOpen, last_lines
 from pytest_modelqa.runtime.protocol import BEAT_S, WorkerConfig
 from pytest_modelqa.runtime.stored import compare_stored
+
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
+"""A disk that takes nothing more is no fault of the model."""
 
 
 class Channel:
@@ -103,10 +109,12 @@ class Session:
         try:
             if isinstance(request, Comparison):
                 return self._compared(request, threads)
+            if isinstance(request, Measure):
+                return self._candidate.unsafe() or measured(self._paths[0], request)
             engine = self._candidate.engine(threads)
             return engine if isinstance(engine, Failure) else engine.answer(request)
         except Exception as error:  # noqa: BLE001 - it is this request's fate
-            return _failure(error)
+            return _failure(error, "measurement" if isinstance(request, Measure) else "engine")
 
     def _compared(self, request: Comparison, threads: int) -> Answer:
         """What is stored is compared without opening any engine."""
@@ -237,15 +245,19 @@ def _limit_memory(limit: int) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
 
 
-def _failure(error: Exception) -> Failure:
+def _failure(error: Exception, who: str = "engine") -> Failure:
     match error:
         case Refused():
             return Failure(cause="refused", reason=error.what, remedy=error.remedy)
         case MemoryError():
             reason = "out of memory: the limit of the worker's address space (limits.memory_mb)"
             return Failure(cause="crashed", reason=reason, detail=last_lines())
+        case OSError() if error.errno in _NO_ROOM:
+            reason = f"what was computed cannot be written: {error.strerror}"
+            remedy = "free space, or choose another folder with --modelqa-report DIR"
+            return Failure(cause="unavailable", reason=reason, remedy=remedy)
         case _:
-            reason = f"the engine raised {type(error).__name__}: {error}"
+            reason = f"the {who} raised {type(error).__name__}: {error}"
             return Failure(cause="error", reason=reason, detail=last_lines())
 
 
