@@ -1,1 +1,7 @@
-"""The companion training package: LoRA and QLoRA, merge, GGUF, quantise, deploy. Built later."""
+"""The companion training package: memory planned, data checked, adapters trained and merged."""
+
+from __future__ import annotations
+
+from training.memory import plan_memory
+
+__all__ = ["plan_memory"]
