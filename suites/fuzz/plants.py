@@ -1,0 +1,86 @@
+"""Readers with a planted defect, for the controls: each must be found, and blamed on its file."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+from random import Random
+
+from pytest_modelqa.core.errors import Refused
+from suites.fuzz.files import Files
+from suites.fuzz.reader import Held, Probe, Reader
+
+NAME = "input"
+_BAD = b"\x07"
+"""Files that begin with this byte meet the defect: one of 32."""
+
+
+def _mutated(dice: Random) -> Files:
+    return {NAME: dice.randrange(32).to_bytes(1, "little") + dice.randbytes(7)}
+
+
+def _seeds() -> tuple[Files, ...]:
+    return ({NAME: bytes(8)},)
+
+
+def _healthy(data: bytes, held: Held) -> str:
+    held.must("is_there", data[:1] != _BAD, "the planted byte")
+    if data[:1] and data[0] % 2:
+        raise Refused("odd", remedy="begin with an even byte")
+    return "sound"
+
+
+def _reader(defect: Probe) -> Reader:
+    def probe(folder: Path, held: Held) -> str:
+        data = (folder / NAME).read_bytes()
+        return defect(folder, held) if data[:1] == _BAD else _healthy(data, held)
+
+    return Reader(name="planted", seeds=_seeds, mutated=_mutated, probe=probe)
+
+
+def _crash(_folder: Path, _held: Held) -> str:
+    raise KeyError("planted")
+
+
+def _lie(_folder: Path, held: Held) -> str:
+    held.must("planted", False, "an answer that cannot be")
+    return "sound"
+
+
+def _spin(_folder: Path, _held: Held) -> str:
+    while True:
+        pass
+
+
+def _hang(_folder: Path, _held: Held) -> str:
+    time.sleep(3600)
+    return "sound"
+
+
+def _die(_folder: Path, _held: Held) -> str:
+    os.kill(os.getpid(), signal.SIGSEGV)
+    return "sound"
+
+
+def _hoard(_folder: Path, _held: Held) -> str:
+    return str(len(bytearray(1 << 30)))
+
+
+def _grow(_folder: Path, _held: Held) -> str:
+    return str(len(b"x" * (100 << 20)))
+
+
+def _refuse(_folder: Path, _held: Held) -> str:
+    raise Refused("healthy")
+
+
+HEALTHY = _reader(_refuse)
+CRASH, LIE, SPIN, HANG = (_reader(d) for d in (_crash, _lie, _spin, _hang))
+DIE, HOARD, GROW = (_reader(d) for d in (_die, _hoard, _grow))
+
+
+def of_model(_artifact: str) -> Reader:
+    """The reader that crashes, made for a model: for the measurement's control."""
+    return CRASH
