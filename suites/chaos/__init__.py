@@ -1,0 +1,1 @@
+"""Chaos: extreme and invalid configurations, and real faults on the production path."""
