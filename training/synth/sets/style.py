@@ -1,0 +1,116 @@
+"""style_core: classes with an empty constructor and an init() that sets them up."""
+
+from __future__ import annotations
+
+from training.synth.draw import Draw
+from training.synth.sets.code import BASES, INTERFACES, Class, draw_fields, source
+from training.synth.sets.made import Made, asked, fenced, listed
+
+PLAIN = (
+    "Write a TypeScript class $entity with $fields.",
+    "Create a TypeScript class named $entity. It keeps $fields.",
+    "I need a class $entity in TypeScript that holds $fields.",
+    "Implement $entity as a TypeScript class; its state is $fields.",
+    "Please generate the TypeScript class for a $entity__words with $fields.",
+    "Show me $entity in TypeScript. State: $fields.",
+    "Build a $entity__words class in TypeScript. It has $fields.",
+    "Give me the code of a TypeScript class $entity, storing $fields.",
+    "Add a new class $entity to the project, in TypeScript, with $fields.",
+    "Code a TypeScript class that models a $entity__words: $fields.",
+    "How would you write a $entity class in TypeScript with $fields?",
+    "Define the class $entity (TypeScript). It should track $fields.",
+    "We are missing a $entity__words. Write the TypeScript class; it needs $fields.",
+    "Produce a small TypeScript class called $entity which knows $fields.",
+    "Draft a TypeScript class for the $entity__words so that $goal. It keeps $fields.",
+    "Set up a class $entity in TypeScript with $fields, following our style.",
+    "TypeScript, please: a class $entity that owns $fields.",
+    "Create class $entity following the empty constructor pattern. State: $fields.",
+    "Write $entity with an empty constructor and an init() method. It holds $fields.",
+    "Sketch the $entity__words as a TypeScript class with $fields.",
+)
+FREE = (
+    "Write a TypeScript class $entity that $duty.",
+    "Create a TypeScript class which $duty. Call it $entity.",
+    "I need a class in TypeScript that $duty; name it $entity.",
+    "Implement $entity: a TypeScript class that $duty.",
+    "Generate a TypeScript class for a $entity__words that $duty.",
+    "Show me a TypeScript class $entity that $duty.",
+    "Build a component $entity in TypeScript which $duty.",
+    "Give me a simple TypeScript class called $entity.",
+    "Code a class $entity for $role; it $duty.",
+    "Write the $entity class in TypeScript. It $duty.",
+    "Please add a TypeScript class $entity, so that $goal.",
+    "Create a class $entity with an init() method; it $duty.",
+    "Write a small class for a $entity__words in TypeScript.",
+    "How does a class $entity that $duty look in TypeScript?",
+    "Design a TypeScript class named $entity which $duty.",
+)
+DERIVED = (
+    "Write a TypeScript class $entity that extends $base and has $fields.",
+    "Create $entity as a subclass of $base in TypeScript. It keeps $fields.",
+    "Derive a class $entity from $base (TypeScript); it holds $fields.",
+    "Implement the TypeScript class $entity extends $base, with $fields.",
+    "I need a $entity__words built on $base, in TypeScript, with $fields.",
+    "Show a $base subclass called $entity in TypeScript that stores $fields.",
+    "Extend $base with a class $entity that tracks $fields. Use TypeScript.",
+    "Generate the TypeScript code of $entity, which inherits from $base: $fields.",
+    "Our $entity__words should be a $base. Write it in TypeScript with $fields.",
+    "Code $entity on top of $base in TypeScript; its state is $fields.",
+)
+SCENARIO = (
+    "Write a TypeScript class $entity whose state comes from a scenario: $fields.",
+    "Create $entity with init(scenario) and toScenario() in TypeScript. State: $fields.",
+    "Implement a $entity__words in TypeScript that can be saved to a scenario. It keeps $fields.",
+    "I want a TypeScript class $entity that is restored from a scenario with $fields.",
+    "Generate class $entity with scenario-based state: $fields.",
+    "Show how $entity is serialised with toScenario() in TypeScript; it has $fields.",
+    "Build the TypeScript class $entity. A scenario carries $fields.",
+    "Code a $entity__words with a scenario interface and toScenario(), in TypeScript: $fields.",
+    "Make $entity restartable: a TypeScript class with a scenario of $fields.",
+    "Define a scenario and a class for the $entity__words in TypeScript with $fields.",
+)
+COMPONENT = (
+    "Write a TypeScript component $entity that implements $interface, with $fields.",
+    "Create the component $entity in TypeScript. It implements $interface and keeps $fields.",
+    "Implement $interface in a TypeScript class $entity holding $fields.",
+    "Generate a $entity component with an init() method; it implements $interface: $fields.",
+    "I need $entity as a component ($interface) in TypeScript with $fields.",
+    "Show me a TypeScript component for a $entity__words. Interface $interface, state $fields.",
+    "Build a component class $entity for $interface in TypeScript that tracks $fields.",
+    "Code the $entity__words as a TypeScript component of $interface, with $fields.",
+    "Add a component $entity (implements $interface) in TypeScript; it owns $fields.",
+    "Produce a TypeScript class $entity that satisfies $interface and stores $fields.",
+)
+LEAD = (
+    "The constructor stays empty; `init()` sets everything up.",
+    "All setup is in `init()`, so the constructor does nothing.",
+    "Here is `$entity`. Call `init()` after creating it.",
+    "`$entity` is created empty and gets its state from `init()`.",
+    "State is declared here and set in `init()`, never in the constructor.",
+    "As always: an empty constructor, and an `init()` that returns a ready object.",
+    "An object of `$entity` can be made at no cost; `init()` gives it its state.",
+    "The class follows the empty constructor pattern.",
+    "Creation and setup are apart: `new $entity()` first, then `init()`.",
+    "Nothing happens in the constructor, so `$entity` is easy to test.",
+)
+
+
+def make(draw: Draw) -> Made:
+    """One class: plain, with fields of its own choice, derived, with a scenario, a component."""
+    fields = draw_fields(draw)
+    base, interface = draw.pick(BASES), draw.pick(INTERFACES)
+    draw.bind(fields=listed([words for *_, words in fields]), base=base, interface=interface)
+    name = draw.bound["entity"]
+    kinds = {
+        "plain": (PLAIN, Class(name=name, fields=fields)),
+        "free": (FREE, Class(name=name, fields=fields)),
+        "derived": (DERIVED, Class(name=name, fields=fields, base=base)),
+        "scenario": (SCENARIO, Class(name=name, fields=fields, scenario=True)),
+        "component": (COMPONENT, Class(name=name, fields=fields, interface=interface)),
+    }
+    kind = draw.rng.choices(list(kinds), (30, 25, 15, 15, 15))[0]
+    pool, shape = kinds[kind]
+    template, instruction = asked(draw, f"class-{kind}", pool)
+    code = fenced(source(draw, shape))
+    output = f"{draw.line(LEAD)}\n\n{code}" if draw.chance(0.3) else code
+    return Made(template=template, instruction=instruction, output=output)
