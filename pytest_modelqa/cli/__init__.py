@@ -16,6 +16,8 @@ from pytest_modelqa.cli import (
     mutate,
     playbooks,
     receipts,
+    tdg,
+    tiers,
 )
 from pytest_modelqa.cli.registered import Registered
 from pytest_modelqa.core.errors import ExitCode, ModelQAError, OutputError
@@ -31,7 +33,7 @@ app = typer.Typer(
     help="Qualify language models: playbooks, plans, reports. Runs themselves are pytest's.",
 )
 for part in (
-    playbooks, fetch, inspect, convert, build, crossval, calibrate, mutate, receipts,
+    playbooks, fetch, inspect, convert, build, crossval, calibrate, mutate, receipts, tdg, tiers,
 ):  # fmt: skip
     app.add_typer(part.app)
 

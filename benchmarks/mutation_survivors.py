@@ -1,0 +1,81 @@
+"""Why each surviving mutant lives: by the function and the changed line, looked at by a person."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+UNKNOWN = "**not looked at**"
+
+_ROWS = "equal: the arrays have two axes, so the last one is axis 1"
+_LAST = "equal: without an axis numpy partitions along the last"
+_DOUBLE = "equal: None is numpy's float64"
+_WIDER = "equal: one more column is broadcast, and never taken"
+_WHOLE = "equal: what is shared is divided, and a quotient is float64"
+
+REASONS: Mapping[tuple[str, str], str] = {
+    ("x_wilson_", "min(2.0, centre + half)"): "equal: a score interval never passes 1 by itself",
+    ("models.x__read", "there = True"): "a name that no file can have: opening it says so too",
+    ("x_needed_n_", "enough = 2"): "equal: only where the search begins",
+    ("x_needed_n_", ">= alpha"): "equal: only how far the search doubles",
+    ("x_needed_n_", "enough *= 3"): "equal: only how far the search goes at a time",
+    ("x_needed_n_", "range(enough + 2)"): "equal: the last candidate is never needed",
+    ("divergence.", "axis=+1"): _ROWS,
+    ("divergence.x__gaps", "first, +1)"): _ROWS,
+    ("divergence.x__gaps", "second, +1)"): _ROWS,
+    ("divergence.x__gaps", "first, )"): "equal: the default axis of take_along_axis is the last",
+    ("divergence.x__gaps", "second, )"): "equal: the default axis of take_along_axis is the last",
+    ("divergence.x__gaps", "partition(-reference, 1, )"): _LAST,
+    ("divergence.x_top_overlap", "k - 1, )"): _LAST,
+    ("divergence.x_top_overlap", "dtype=None)"): _WHOLE,
+    ("divergence.x_top_overlap", "np.array(shared, )"): _WHOLE,
+    ("divergence.x_top_overlap", "k - 2"): "equal in effect: numpy's selection puts the k-th there",
+    ("divergence.x_apart", "dtype=None"): "equal: an array of truths is of truths by itself",
+    ("divergence.x__dot", "IJ,IJ->I"): "equal: other names of the same axes",
+    ("divergence.x_apart", "strict="): "equal: the shapes were compared before",
+    ("divergence.x_apart", "zip(reference, candidate, )"): "equal: shapes were compared before",
+    ("divergence.x_apart", ")"): "equal: an array of truths is of truths by itself",
+    ("divergence.x__finite_apart", "initial=None"): "equal: a row is never empty here",
+    ("divergence.x__finite_apart", "max(axis=-1, )"): "equal: a row is never empty here",
+    ("divergence.", "astype(None)"): _DOUBLE,
+    ("divergence.x__gaps", "[:, :3]"): _WIDER,
+    ("divergence.x__gaps", "best[:, :2] == first"): _WIDER,
+    ("divergence.x__gaps", "best[:, :2])"): _WIDER,
+    ("divergence.x__spread_out", "np.full(positions, missing, dtype=None)"): (
+        "equal: NaN is float64 and -1 is int64 by itself"
+    ),
+    ("divergence.x__spread_out", "np.full(positions, missing, )"): (
+        "equal: NaN is float64 and -1 is int64 by itself"
+    ),
+    ("divergence.x__not_negative", "values <= 0"): "equal: a zero becomes zero",
+    (
+        "divergence.x__not_negative",
+        "values <= ROUNDING",
+    ): "the bound itself: no pair of rows hits it",
+    ("artifacts.", "super().__init__(None)"): "equal: the text of this error is never read",
+    ("artifacts.", "super().__init__(message)"): "equal: the text of this error is never read",
+    ("fit.x__ladder", "and False"): "equal: the last rung is only tried twice",
+    ("fit.x__largest_batch", "+ 2) // 2"): "equal: the interval is only cut elsewhere",
+    ("models.x__read", "there = None"): "equal: None is as untrue as False",
+    (
+        "apr.x__infos",
+        "> ALIGNMENT or",
+    ): "an index that leaves exactly 64 bytes is not among the files",
+    ("apr.x__info_", "raw[:41]"): "how much of a name is shown",
+    ("apr.x__info_", "<bb"): "dtypes and dimensions of 128 and more are refused either way",
+    ("apr.x__info_", "<qq"): "offsets beyond 2**63 are refused either way, in other words",
+    (
+        "apr.x__info_",
+        ">= _MAX_WEIGHTS",
+    ): "a tensor of exactly the largest count is larger than any file",
+    ("apr.x__order", "[:81]"): "how much of a name is shown",
+    ("apr.x__start", "header.checked = 8"): "equal: nothing was checked before",
+}
+"""(part of the mutant's name, part of the line after the change) -> why no test finds it."""
+
+
+def reason(survivor: Mapping[str, str]) -> str:
+    """The reason of a survivor, or that nobody looked at it."""
+    for (function, after), why in REASONS.items():
+        if function in survivor["mutant"] and after in survivor["after"]:
+            return why
+    return UNKNOWN

@@ -1,0 +1,157 @@
+"""`modelqa tiers`: how long the tests of each tier take, as a user starts them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from pytest_modelqa.core.errors import ExitCode, UsageError
+from pytest_modelqa.reports.files import write_text
+from pytest_modelqa.stats.tdg import BUDGETS_S
+
+app = typer.Typer()
+
+RESULTS = Path(".modelqa", "tiers.json")
+SCHEMA_VERSION = "1.0"
+_PATIENCE = 40
+"""A run is stopped at so many times its budget: then it hangs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One measured run. `seconds` is wall time from the start of the process to its end.
+
+    `code` is pytest's exit code, None where the run was stopped; `load` the machine's load average
+    of the last minute before it, per core: above some tenths, others were at work.
+    """
+
+    tier: int
+    seconds: float
+    code: int | None
+    summary: str
+    load: float
+    made: str
+
+    @property
+    def budget_s(self) -> float:
+        """What the tier may take."""
+        return BUDGETS_S[self.tier]
+
+    @property
+    def green(self) -> bool:
+        """Whether tests ran, and all passed."""
+        return self.code == 0
+
+    @property
+    def verdict(self) -> str:
+        """In budget, or what is wrong."""
+        if self.code is None:
+            return "stopped"
+        if not self.green:
+            return "red"
+        return "in budget" if self.seconds <= self.budget_s else "over"
+
+
+@app.command()
+def tiers(
+    tier: Annotated[
+        int | None,
+        typer.Option("--tier", min=min(BUDGETS_S), max=max(BUDGETS_S), help="default: each"),
+    ] = None,
+    results: Annotated[
+        Path, typer.Option("--results", metavar="FILE", help="where measurements are kept")
+    ] = RESULTS,
+) -> int:
+    """Run the tests up to each tier, and print how long it took beside the budget.
+
+    The command is a user's own: `pytest -m tier1`, `-m "tier1 or tier2"`, all three.
+    """
+    runs = measure([tier] if tier else sorted(BUDGETS_S), results)
+    return ExitCode.OK if all(r.verdict == "in budget" for r in runs) else ExitCode.FAILED
+
+
+def measure(numbers: Iterable[int], results: Path) -> list[Run]:
+    """Measure these tiers one after the other, print each, and keep them in a file."""
+    typer.echo(_line("tier", "seconds", "budget", "load", "", "pytest said"))
+    runs = []
+    for number in numbers:
+        runs.append(measured(number))
+        typer.echo(_row(runs[-1]))
+    keep(runs, results)
+    typer.echo(f"wrote {results}", err=True)
+    return runs
+
+
+def expression(tier: int) -> str:
+    """What selects the tests up to a tier: `tier1 or tier2`."""
+    return " or ".join(f"tier{n}" for n in range(1, tier + 1))
+
+
+def measured(tier: int, arguments: Iterable[str] = ()) -> Run:
+    """Run pytest in this folder for the tests up to a tier, and time it from outside."""
+    command = [sys.executable, "-m", "pytest", "-m", expression(tier), *arguments]
+    load = os.getloadavg()[0] / (os.cpu_count() or 1)
+    began = time.perf_counter()
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
+    ) as process:
+        try:
+            output, _ = process.communicate(timeout=_PATIENCE * BUDGETS_S[tier])
+            code: int | None = process.returncode
+        except subprocess.TimeoutExpired:
+            process.kill()
+            output, code = process.communicate()[0], None
+    return Run(
+        tier=tier,
+        seconds=time.perf_counter() - began,
+        code=code,
+        summary=_last_line(output),
+        load=load,
+        made=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+
+
+def _last_line(output: str) -> str:
+    lines = [line.strip("= \n") for line in output.splitlines() if line.strip("= \n")]
+    return lines[-1] if lines else "nothing"
+
+
+def keep(runs: Iterable[Run], file: Path) -> None:
+    """Put the runs into the file; those of other tiers stay. Raises OutputError, UsageError."""
+    old = kept(file) if file.exists() else {}
+    runs = {**old, **{run.tier: run for run in runs}}.values()
+    file.parent.mkdir(parents=True, exist_ok=True)
+    body = {"schema_version": SCHEMA_VERSION, "runs": [asdict(r) for r in runs]}
+    write_text(file, json.dumps(body, indent=1) + "\n")
+
+
+def kept(file: Path) -> dict[int, Run]:
+    """The runs of a file, by tier. Raises UsageError where it is no such file."""
+    try:
+        body: Mapping[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        runs = [Run(**run) for run in body["runs"]]
+    except (ValueError, KeyError, TypeError) as error:
+        raise UsageError(
+            f"holds no measured tiers: {error}", where=str(file), remedy="modelqa tiers"
+        ) from error
+    return {run.tier: run for run in runs}
+
+
+def _row(run: Run) -> str:
+    seconds, load = f"{run.seconds:.2f} s", f"{run.load:.1f}"
+    return _line(str(run.tier), seconds, f"{run.budget_s:g} s", load, run.verdict, run.summary)
+
+
+def _line(*cells: str) -> str:
+    tier, seconds, budget, load, verdict, summary = cells
+    return f"{tier:<4}  {seconds:>9}  {budget:>7}  {load:>4}  {verdict:<9}  {summary}"
