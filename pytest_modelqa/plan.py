@@ -15,6 +15,7 @@ from pytest_modelqa.checks.batching import Batching
 from pytest_modelqa.checks.blocks import ALONE, COMPARED, checks_of
 from pytest_modelqa.checks.families import Generated, generated
 from pytest_modelqa.checks.gateways import GATEWAYS
+from pytest_modelqa.checks.numeric import MEASURED
 from pytest_modelqa.checks.parity import in_order
 from pytest_modelqa.checks.scenario import Announced, Scenario
 from pytest_modelqa.core.check import Case, Check, Severity
@@ -147,7 +148,7 @@ def _of_block(playbook: Playbook, block: Block, cells: Sequence[Cell]) -> Iterat
     """What a block asks of every artifact, once a backend, whatever the modality."""
     if block.name == GENERATED:
         return
-    if block.name not in (*COMPARED, *ALONE):
+    if block.name not in (*COMPARED, *ALONE, *MEASURED):
         yield from _announced(playbook, block, _LATER.format(block.name), _LEAVE_OUT)
         return
     parameters = {**block.parameters, "seed": playbook.seed, "budget": _budget(playbook, block)}
@@ -157,6 +158,10 @@ def _of_block(playbook: Playbook, block: Block, cells: Sequence[Cell]) -> Iterat
         yield from _compared(playbook, block, cells, checks)
     for cell, check in product(_one_modality(cells), checks) if block.name in ALONE else ():
         yield _case(playbook, check, cell, Severity.P1, playbook.tier)
+    if block.name in MEASURED:
+        for cell, check in product(_measured(cells, block.name), checks):
+            case = _case(playbook, check, cell, Severity.P1, playbook.tier)
+            yield replace(case, measurement=block.name)
 
 
 def _budget(playbook: Playbook, block: Block) -> Any:
@@ -203,6 +208,18 @@ def _one_modality(cells: Sequence[Cell]) -> list[Cell]:
         place = cell.artifact.key, cell.backend
         if place not in chosen or cell.modality == "chat":
             chosen[place] = cell
+    return list(chosen.values())
+
+
+def _measured(cells: Sequence[Cell], block: str) -> list[Cell]:
+    """One cell of each artifact, since no engine computes; for gradients of each format.
+
+    Gradients are of the architecture, which all files of a format state the same way.
+    """
+    chosen: dict[str, Cell] = {}
+    for cell in sorted(_one_modality(cells), key=lambda cell: cell.backend != "cpu"):
+        place = cell.artifact.format if block == "gradients" else cell.artifact.key
+        chosen.setdefault(place, cell)
     return list(chosen.values())
 
 

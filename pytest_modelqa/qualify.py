@@ -181,7 +181,7 @@ class Qualifier:
 
     def _ask_phase(self, source: Source, case: Case) -> None:
         """What all selected cases of this phase want of this source, in one batch a mode."""
-        place = (case.scope, _phase_of(case), case.reference.key if case.reference else "")
+        place = _place_of(case)
         wanted: dict[Mode, list[Request]] = {}
         for other in self._phases.get(place, (case,)) if place not in self._asked else ():
             assert other.cell is not None
@@ -351,16 +351,20 @@ def _unique(run_id: str) -> str:
 
 
 _Place = tuple[str, int, str]
-"""A scope, a phase and the key of a reference or nothing: what is asked of one worker at once."""
+"""A scope, a phase, and what needs a worker of its own: a reference's key, a measurement's name."""
 
 
 def _phases(cases: Iterable[Case]) -> dict[_Place, list[Case]]:
     """Cases that are asked together, by phase: G0 alone, G1 to G4, the rest."""
     together: dict[_Place, list[Case]] = {}
     for case in cases:
-        place = case.scope, _phase_of(case), case.reference.key if case.reference else ""
-        together.setdefault(place, []).append(case)
+        together.setdefault(_place_of(case), []).append(case)
     return together
+
+
+def _place_of(case: Case) -> _Place:
+    beside = case.reference.key if case.reference else case.measurement
+    return case.scope, _phase_of(case), beside
 
 
 def _phase_of(case: Case) -> int:

@@ -31,52 +31,13 @@ scenarios:
 
 SOUND = "The answer to this question is Paris, a city on the river Seine."
 
-TIER1 = (
-    "core",
-    "checks/oracles/test_arithmetic.py",
-    "checks/oracles/test_text_oracles.py",
-    "test_decision.py",
-)
-"""Tests that are pure: `pytest -m tier1` has 5 s in all, importing them included."""
-
 settings.register_profile("tier1", max_examples=20)
-
-
-def _is_tier1(path: Path) -> bool:
-    """Whether a file belongs to tier 1."""
-    here = Path(__file__).parent
-    name = path.relative_to(here).as_posix()
-    return any(name == t or name.startswith(f"{t}/") for t in TIER1)
-
-
-def _only_tier1(config: pytest.Config) -> bool:
-    return bool(config.getoption("-m") == "tier1")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """On every save, Hypothesis looks at fewer examples than in CI."""
-    if _only_tier1(config):
+    if config.getoption("-m") == "tier1":
         settings.load_profile("tier1")
-
-
-def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """With `-m tier1`, other files are not even imported."""
-    ours = collection_path.is_relative_to(Path(__file__).parent) and collection_path.suffix == ".py"
-    return True if ours and _only_tier1(config) and not _is_tier1(collection_path) else None
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark by area: tier1 on every save, tier2 the rest, unless a test says otherwise.
-
-    Tests of tier 3 take minutes: they run when they are asked for.
-    """
-    heavy = "tier3" in str(config.getoption("-m"))
-    for item in items:
-        ours = item.path.is_relative_to(Path(__file__).parent)
-        if ours and not any(m.name.startswith("tier") for m in item.iter_markers()):
-            item.add_marker("tier1" if _is_tier1(item.path) else "tier2")
-        if ours and not heavy and item.get_closest_marker("tier3"):
-            item.add_marker(pytest.mark.skip(reason="takes minutes; run: pytest -m tier3"))
 
 
 ScriptedPlaybook = Callable[..., Path]

@@ -29,6 +29,8 @@ from tests.reports.records import (
     unavailable,
 )
 
+pytestmark = pytest.mark.tier1
+
 DOCUMENT = Path(__file__).parents[1].joinpath("docs", "score.md").read_text(encoding="utf-8")
 RELAXED = settings(deadline=None)
 OUTCOMES = st.sampled_from([*Outcome, None])

@@ -14,7 +14,11 @@ from pytest_modelqa.plan import Plan, absence, estimate, make, planned
 from pytest_modelqa.playbook.blocks import (
     PARTS,
     Blocks,
+    Chaos,
     DifferentialTests,
+    Fuzz,
+    Gradients,
+    Memory,
     Parity,
     TracePayload,
     enabled_blocks,
@@ -41,9 +45,9 @@ def test_every_committed_playbook_plans_with_unique_ids(path: Path) -> None:
 
 
 def test_a_block_without_checks_is_a_case_that_is_unavailable(scripted: ScriptedPlaybook) -> None:
-    plan = plan_of(scripted(extra="memory: {enabled: true}\nchaos: {enabled: false}"))
+    plan = plan_of(scripted(extra="ship_gates: {enabled: true}\nchaos: {enabled: false}"))
     (block,) = [case for case in plan.cases if case.cell is None]
-    assert block.id == "model::memory"
+    assert block.id == "model::ship_gates"
     verdict = absence(block)
     assert verdict is not None
     assert "not part of this version" in verdict.reason
@@ -135,24 +139,32 @@ def test_a_planned_case_is_plain_data(scripted: ScriptedPlaybook) -> None:
     assert type(case.severity) is str
 
 
-def comparing() -> dict[str, dict[str, Any]]:
-    """The parameters of every block that compares, as a playbook without any gives them."""
+def deciding() -> dict[str, dict[str, Any]]:
+    """The parameters of every block that decides gates, as a playbook without any gives them."""
     parts = DifferentialTests.model_validate({part: {} for part in PARTS})
-    doc = Blocks(parity=Parity(), differential_tests=parts, trace_payload=TracePayload())
+    doc = Blocks(
+        parity=Parity(),
+        differential_tests=parts,
+        trace_payload=TracePayload(),
+        gradients=Gradients(),
+        chaos=Chaos(),
+        fuzz=Fuzz(),
+        memory=Memory(),
+    )
     return {block.name: dict(block.parameters) for block in enabled_blocks(doc)}
 
 
 def test_the_gates_that_blocks_decide_are_those_that_a_playbook_may_name() -> None:
     named = {gate for gates in (*USUAL_GATES.values(), *PART_GATES.values()) for gate in gates}
     planned_gates = {
-        check.gate for name, part in comparing().items() for check in checks_of(name, (), part)
+        check.gate for name, part in deciding().items() for check in checks_of(name, (), part)
     }
     assert planned_gates == named - {"F-PARITY-ORDER"}  # which needs two files
 
 
-@pytest.mark.parametrize("name", sorted(comparing()))
+@pytest.mark.parametrize("name", sorted(deciding()))
 def test_a_block_that_names_a_gate_decides_it(name: str) -> None:
-    gates = [check.gate for check in checks_of(name, ("F-MINE-001",), comparing()[name])]
+    gates = [check.gate for check in checks_of(name, ("F-MINE-001",), deciding()[name])]
     assert "F-MINE-001" in gates
 
 
@@ -172,3 +184,17 @@ def test_the_order_of_several_files_is_a_case_of_the_model_that_can_run(
     orders = [c for c in plan_of(book).cases if c.check.gate == "F-PARITY-ORDER"]
     assert [c.id for c in orders] == ["model::parity-order"]
     assert absence(orders[0]) is None
+
+
+@pytest.mark.parametrize("block", ["gradients", "chaos", "fuzz", "memory"])
+def test_a_measurement_is_a_case_of_one_cell_of_each_file(
+    scripted: ScriptedPlaybook, block: str
+) -> None:
+    book = scripted(extra=f"{block}: {{}}")
+    text = book.read_text().replace("[f32]", "[f32, q8_0]").replace("[cpu]", "[gpu, cpu]")
+    book.write_text(text.replace("modalities: [chat]", "modalities: [run, chat]"))
+    cases = [case for case in plan_of(book).cases if case.measurement]
+    each = ["gguf-f32-cpu-chat", "gguf-q8_0-cpu-chat"]
+    assert [c.scope for c in cases] == (each[:1] if block == "gradients" else each)
+    assert {c.check.gate for c in cases} == {f"F-{block.upper()}"}
+    assert {c.measurement for c in cases} == {block}

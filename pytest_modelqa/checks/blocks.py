@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from pytest_modelqa.checks.differential import differential
+from pytest_modelqa.checks.numeric import MEASURED, numeric
 from pytest_modelqa.checks.parity import parity
 from pytest_modelqa.checks.parity.greedy import GreedyParity
 from pytest_modelqa.checks.parity.logits import LogitsParity
@@ -46,6 +47,8 @@ def checks_of(block: str, gates: Sequence[str], parameters: Parameters) -> list[
     """
     if block == "parity":
         return list(parity(parameters, gates))
+    if block in MEASURED:
+        return list(numeric(block, gates, parameters))
     if block in ("inference_compare", "trace_payload"):
         return list(_claimed(block, gates, list(_several(block, parameters))))
     return list(differential(block, gates, parameters))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from pytest_modelqa.core.measuring import Measurement
 from pytest_modelqa.core.stages import Traced
 
 Cause = Literal["crashed", "timeout", "refused", "error", "unavailable"]
@@ -174,6 +175,7 @@ Answer = (
     | Logits
     | Retraced
     | Traced
+    | Measurement
     | Compared
     | Failure
 )
@@ -186,5 +188,6 @@ ANSWERS: tuple[type[Answer], ...] = (
     Logits,
     Retraced,
     Traced,
+    Measurement,
     Failure,
 )

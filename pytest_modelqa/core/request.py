@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pytest_modelqa.core.measuring import Measure
 from pytest_modelqa.core.stages import Trace
 
 
@@ -101,6 +102,7 @@ Request = (
     | ScoreLogits
     | Retrace
     | Trace
+    | Measure
     | Comparison
 )
 REQUESTS: tuple[type[Request], ...] = (
@@ -112,4 +114,5 @@ REQUESTS: tuple[type[Request], ...] = (
     ScoreLogits,
     Retrace,
     Trace,
+    Measure,
 )

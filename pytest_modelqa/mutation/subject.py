@@ -35,6 +35,8 @@ class Bench:
     def plan(self, made: Made, policy: FailurePolicy) -> Plan:
         """The playbook's plan for one copy, and for nothing else.
 
+        Measurements are left out unless they are named: they are of the code, not of the weights.
+
         Raises UsageError where no check of the playbook has one of the names that were asked for.
         """
         spec = ArtifactSpec(
@@ -53,7 +55,8 @@ class Bench:
         )
         cases = tuple(
             c for c in plan.cases
-            if c.cell and (not self.checks or any(w in c.check.name for w in self.checks))
+            if c.cell and (any(w in c.check.name for w in self.checks) if self.checks
+                           else not c.measurement)
         )  # fmt: skip
         if not cases:
             names = ", ".join(sorted({c.check.name for c in plan.cases}))

@@ -217,17 +217,20 @@ class TracePayload(BlockDoc):
     prompt: Text = PROMPT
 
 
-class Gradients(BlockDoc):
-    """Analytic gradients against numeric ones (torch.autograd.gradcheck)."""
+MaxSeconds = Annotated[
+    float,
+    Field(gt=0, le=86_400, description="beyond limits.request_timeout_s; then it counts as hung"),
+]
 
-    dtype: Literal["float64", "float32"] = "float64"
-    mode: Literal["fast", "slow"] = Field(default="slow", description="fast screens, slow decides")
-    layers: Annotated[tuple[Annotated[int, Field(ge=0)], ...], UNIQUE, DISTINCT] = Field(
-        default=(0,), description="layers to check, from 0"
-    )
-    eps: Positive = 1e-6
-    atol: NotNegative = 1e-5
-    rtol: NotNegative = 1e-3
+
+class Gradients(BlockDoc):
+    """Gradients of the model's architecture, made small, against central differences in float64."""
+
+    layers: Annotated[
+        tuple[Annotated[int, Field(ge=0, le=31)], ...], Field(min_length=1), UNIQUE, DISTINCT
+    ] = Field(default=(0,), description="layers whose gradients are checked, from 0")
+    max_relative_error: Positive = Field(default=1e-6, description="of any gradient")
+    max_seconds: MaxSeconds = 300.0
 
 
 Fault = Literal[
@@ -236,35 +239,47 @@ Fault = Literal[
 
 
 class Chaos(BlockDoc):
-    """Faults injected while the model answers: each must cost one case, nothing else."""
+    """Faults injected while the model answers: each must cost what it struck, and nothing else."""
 
     faults: Annotated[tuple[Fault, ...], Field(min_length=1), UNIQUE, DISTINCT] = (
         "kill_worker",
         "hang_worker",
     )
-    rounds: Count = 1
+    max_seconds: MaxSeconds = 300.0
 
 
 Target = Literal["prompt", "parameters", "template", "header"]
 
 
 class Fuzz(BlockDoc):
-    """Hostile input: the engine may refuse, and must not crash."""
+    """Hostile input: readers and planner may refuse, and must not crash."""
 
-    targets: Annotated[tuple[Target, ...], Field(min_length=1), UNIQUE, DISTINCT] = ("prompt",)
-    examples: Count = 100
-    max_seconds: Positive = 60.0
+    targets: Annotated[tuple[Target, ...], Field(min_length=1), UNIQUE, DISTINCT] = (
+        "header",
+        "parameters",
+    )
+    iterations: Count = Field(default=1000, description="inputs to each target")
+    max_seconds: MaxSeconds = 60.0
+
+
+ApproachName = Literal["full", "lora", "qlora"]
 
 
 class Memory(BlockDoc):
-    """Memory of the worker, in MiB: its peak, and its growth over many requests."""
+    """What training this model needs as planned, against what is measured."""
 
-    requests: Count = 50
-    max_rss_mb: Count | None = None
-    max_vram_mb: Count | None = None
-    max_growth_mb: NotNegative | None = Field(
-        default=None, description="from first to last request"
+    approaches: Annotated[tuple[ApproachName, ...], Field(min_length=1), UNIQUE, DISTINCT] = (
+        "full",
+        "lora",
+        "qlora",
     )
+    max_peak_error: Positive = Field(default=0.15, description="relative, of a step's peak")
+    max_packed_error: Positive = Field(default=0.01, description="relative, of weights in 4 bits")
+    layers: Annotated[int, Field(ge=1, le=1000)] = Field(
+        default=4, description="layers of the model whose step is measured, at most"
+    )
+    tokens: Tokens = Field(default=512, description="tokens of that step")
+    max_seconds: MaxSeconds = 600.0
 
 
 class ShipGates(BlockDoc):

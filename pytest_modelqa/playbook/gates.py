@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+
+def default_gate(name: str) -> str:
+    """The gate of a block that names none: `F-TENSOR-DIFF`."""
+    return f"F-{name.upper().replace('_', '-')}"
+
+
 USUAL_GATES: dict[str, tuple[str, ...]] = {
     "parity": ("F-PARITY",),
     "format_validation": ("F-APR-FORMAT-001", "F-APR-FORMAT-002", "F-APR-FORMAT-003"),
@@ -10,6 +16,7 @@ USUAL_GATES: dict[str, tuple[str, ...]] = {
     "fingerprint": ("F-ROSETTA-FP-001", "F-ROSETTA-FP-002", "F-ROSETTA-FP-003"),
     "validate_stats": tuple(f"F-ROSETTA-STATS-00{n}" for n in range(1, 7)),
     "trace_payload": ("F-TRACE-PAYLOAD-001", "F-TRACE-PAYLOAD-002"),
+    **{name: (default_gate(name),) for name in ("gradients", "chaos", "fuzz", "memory")},
 }
 """What a block decides where it names no gates; of any other block it is `default_gate`."""
 
@@ -26,8 +33,3 @@ PART_GATES: dict[str, tuple[str, ...]] = {
     ),
 }
 """What the parts of a block decide, whatever it names."""
-
-
-def default_gate(name: str) -> str:
-    """The gate of a block that names none: `F-TENSOR-DIFF`."""
-    return f"F-{name.upper().replace('_', '-')}"

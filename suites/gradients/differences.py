@@ -122,7 +122,9 @@ def analytic(case: Case, probes: Mapping[str, Probes], upstream: Tensor) -> Tens
     """The same derivatives from the backward of the module under test."""
     leaves = {name: case.tensors[name].detach().clone().requires_grad_() for name in probes}
     output = case.run({**case.tensors, **leaves})
-    gradients = torch.autograd.grad(output, list(leaves.values()), upstream, allow_unused=True)
+    gradients: tuple[Tensor | None, ...] = (None,) * len(leaves)
+    if output.requires_grad:  # a backward that is cut off altogether is one of zeros
+        gradients = torch.autograd.grad(output, list(leaves.values()), upstream, allow_unused=True)
     return {
         name: torch.tensordot(probe.directions.flatten(1), _flat(gradient, probe), dims=1)
         for (name, probe), gradient in zip(probes.items(), gradients, strict=True)

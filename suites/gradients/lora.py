@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import torch
-from peft import LoraConfig
-from peft.tuners.lora.layer import Linear as LoraLinear
 from torch import Tensor
 from transformers.models.llama.modeling_llama import LlamaAttention
 
 from suites.gradients.case import Case, Maker, Tensors, called, parameters
+from suites.lean import uncompiled
 from suites.models import config
+
+with uncompiled():
+    from peft import LoraConfig
+    from peft.tuners.lora.layer import Linear as LoraLinear
 
 RANK, ALPHA = 2, 6
 _NAMES = {"a": "lora_A.default.weight", "b": "lora_B.default.weight", "input": "input"}

@@ -61,4 +61,15 @@ BEYOND = (
 """What those 18 left out."""
 
 CHECKS = SEED + BEYOND
+NF4 = (
+    "nf4_input",
+    "nf4_bias",
+    "nf4_double_input",
+    "nf4_double_bias",
+    "nf4_lora_a",
+    "nf4_lora_b",
+    "nf4_lora_input",
+)
+"""Those of bitsandbytes, which takes seconds to import: tier 2."""
+
 DEFECTS = ("zero", "sign", "scale", "dropped_term")

@@ -6,10 +6,13 @@ import warnings
 from typing import Any
 
 import torch
-from peft import LoraConfig, get_peft_model
 from transformers.models.llama import LlamaForCausalLM
 
+from suites.lean import uncompiled
 from suites.property.configs import Sizes, config
+
+with uncompiled():
+    from peft import LoraConfig, get_peft_model
 
 
 def adapted(base: Any, settings: LoraConfig) -> Any:

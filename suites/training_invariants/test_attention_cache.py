@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-pytestmark = [pytest.mark.tier1, pytest.mark.qual, pytest.mark.usefixtures("one_thread")]
+pytestmark = [pytest.mark.tier2, pytest.mark.qual, pytest.mark.usefixtures("one_thread")]
 
 BOUND = 1e-12
 """Float64 eps (2e-16) times the some hundred roundings of two layers, with an order to spare."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-pytestmark = [pytest.mark.tier1, pytest.mark.qual, pytest.mark.usefixtures("one_thread")]
+pytestmark = [pytest.mark.tier2, pytest.mark.qual, pytest.mark.usefixtures("one_thread")]
 
 FAMILIES = ["llama", "qwen2", "gemma"]
 

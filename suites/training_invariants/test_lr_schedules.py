@@ -9,7 +9,7 @@ import pytest
 
 from suites.reference import constant, cosine, linear, rate, step_rate
 
-pytestmark = [pytest.mark.tier1, pytest.mark.qual, pytest.mark.usefixtures("one_thread")]
+pytestmark = [pytest.mark.tier2, pytest.mark.qual, pytest.mark.usefixtures("one_thread")]
 
 PEAK, WARMUP, STEPS = 1e-3, 10, 100
 DECAYS = {"cosine": cosine, "linear": linear, "constant": constant}

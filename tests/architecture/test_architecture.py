@@ -88,6 +88,16 @@ def test_every_gateway_has_its_controls() -> None:
         assert CONTROLS.get(gateway.gate), f"{gateway.gate} has no negative control"
 
 
+def test_every_measured_block_has_its_controls() -> None:
+    """Rows that are sound, and what is planted in them; each is asked of its check by a test."""
+    from pytest_modelqa.checks.numeric import MEASURED
+    from tests.checks.numeric.rows import HEALTHY, PLANTED
+
+    assert set(MEASURED) == set(HEALTHY) == set(PLANTED)
+    for block in MEASURED:
+        assert PLANTED[block], f"{block} has no negative control"
+
+
 def test_no_file_names_a_path_of_one_machine() -> None:
     listed = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard"],

@@ -7,6 +7,8 @@ import pytest
 from pytest_modelqa.core.answer import Cause, Failure
 from pytest_modelqa.core.verdict import Outcome, Verdict, corroborated, verdict_of_failure
 
+pytestmark = pytest.mark.tier1
+
 
 def test_corroborated_on_nothing_cannot_be_said() -> None:
     with pytest.raises(ValueError, match="without having tested anything"):

@@ -11,10 +11,13 @@ from hypothesis import strategies as st
 
 from pytest_modelqa.core.answer import ANSWERS, Answer, Finding, Generation, Inspection, Logits
 from pytest_modelqa.core.ids import canonical, content_key, derived_seed
+from pytest_modelqa.core.measuring import Measure, measure
 from pytest_modelqa.core.request import REQUESTS, Generate, Message, Request, Retrace, ScoreLogits
 from pytest_modelqa.core.wire import decode_answer, decode_request, encode
 
-VALIDATING = (Generate, ScoreLogits, Retrace)
+pytestmark = pytest.mark.tier1
+
+VALIDATING = (Generate, ScoreLogits, Retrace, Measure)
 REQUEST_VALUES = st.one_of(*[st.from_type(k) for k in REQUESTS if k not in VALIDATING])
 ANSWER_VALUES = st.one_of(*[st.from_type(kind) for kind in ANSWERS])
 
@@ -30,13 +33,14 @@ def test_every_answer_survives(answer: Answer) -> None:
     assert repr(back) == repr(answer)  # repr, because NaN is not equal to itself
 
 
-def test_generate_survives_both_ways_of_asking() -> None:
+def test_requests_that_validate_survive() -> None:
     for request in (
         Generate(prompt="", max_tokens=1),
         Generate(messages=(Message(role="user", content="é🙂"),)),
         ScoreLogits(ids=(1, 2)),
         ScoreLogits(text="a"),
         Retrace(generation=Generate(prompt="a"), top=2),
+        measure("fuzz", {"targets": "a,b", "iterations": 3, "share": 0.5, "deep": True}),
     ):
         assert decode_request(json.loads(canonical(encode(request)))) == request
 
@@ -46,6 +50,18 @@ def test_a_prompt_and_messages_together_are_refused() -> None:
         Generate(prompt="a", messages=(Message(role="user", content="b"),))
     with pytest.raises(ValueError, match="either a prompt or messages"):
         Generate()
+
+
+def test_an_option_that_is_no_number_is_refused() -> None:
+    with pytest.raises(ValueError, match="not finite"):
+        measure("fuzz", {"share": math.nan})
+    with pytest.raises(ValueError, match="not finite"):
+        measure("fuzz", {}, budget_s=math.inf)
+
+
+def test_equal_options_are_one_request_in_any_order() -> None:
+    assert measure("m", {"a": 1, "b": "x"}) == measure("m", {"b": "x", "a": 1})
+    assert measure("m", {"a": 1}).arguments == {"a": 1}
 
 
 def test_nan_becomes_a_text_and_nan_again() -> None:

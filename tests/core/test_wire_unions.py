@@ -12,6 +12,8 @@ from pytest_modelqa.core.comparison.logits import Attributed, Weighed
 from pytest_modelqa.core.ids import canonical
 from pytest_modelqa.core.wire import decode_answer, encode
 
+pytestmark = pytest.mark.tier1
+
 SIDE = Continued(ids=(1,), text="a", finish="stop", stopped_by=1, nonfinite_step=-1)
 PARTING = Parting(
     step=0,

@@ -21,6 +21,7 @@ from pytest_modelqa.core.answer import (
     TracedStep,
 )
 from pytest_modelqa.core.ids import canonical, content_key
+from pytest_modelqa.core.measuring import Measured, MeasuredRow, Measurement, measure
 from pytest_modelqa.core.request import (
     Describe,
     Generate,
@@ -107,6 +108,22 @@ EXCHANGES: tuple[tuple[Request, Answer], ...] = (
             finish="length",
             stop_ids=(2,),
             steps=(TracedStep(ids=(7, 9), logits=(18.5, 3.0), rescored=(18.4, 3.1)),),
+        ),
+    ),
+    (
+        measure("gradients", {"layers": "0", "seed": 7}),
+        Measurement(
+            rows=(
+                MeasuredRow(
+                    values=(
+                        Measured(name="name", value="loss: lm_head.weight"),
+                        Measured(name="relative_error", value=math.nan),
+                        Measured(name="elements", value=384),
+                        Measured(name="worst", value=None),
+                        Measured(name="tied", value=False),
+                    )
+                ),
+            )
         ),
     ),
     (

@@ -14,6 +14,8 @@ from pytest_modelqa.checks.oracles.numbers import numbers_in, shown
 from pytest_modelqa.core.verdict import Outcome
 from tests.checks.oracles.completions import completion
 
+pytestmark = pytest.mark.tier1
+
 EXPRESSIONS = [
     ("What is 2 + 2?", Fraction(4)),
     ("Compute 17*23.", Fraction(391)),

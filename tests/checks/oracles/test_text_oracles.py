@@ -21,6 +21,8 @@ from pytest_modelqa.core.check import Oracle
 from pytest_modelqa.core.verdict import Outcome
 from tests.checks.oracles.completions import completion
 
+pytestmark = pytest.mark.tier1
+
 PERSON = {
     "type": "object",
     "properties": {"name": {"type": "string"}, "age": {"type": "integer", "minimum": 0}},

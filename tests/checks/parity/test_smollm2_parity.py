@@ -11,7 +11,7 @@ from pytest_modelqa.core.model import ArtifactSpec
 from pytest_modelqa.playbook.blocks import PARITY_PROMPTS
 from tests.checks.parity.measuring import Case, Told, measured
 
-pytestmark = pytest.mark.tier3
+pytestmark = pytest.mark.nightly
 """A minute of both engines on 135 million weights; ci-light shows the same in seconds."""
 
 FEW = {"prompts": PARITY_PROMPTS[:4]}
