@@ -15,6 +15,7 @@ from pytest_modelqa.cli import (
     inspect,
     mutate,
     playbooks,
+    quantize,
     receipts,
     tdg,
     tiers,
@@ -33,7 +34,8 @@ app = typer.Typer(
     help="Qualify language models: playbooks, plans, reports. Runs themselves are pytest's.",
 )
 for part in (
-    playbooks, fetch, inspect, convert, build, crossval, calibrate, mutate, receipts, tdg, tiers,
+    playbooks, fetch, inspect, convert, quantize, build, crossval, calibrate, mutate, receipts,
+    tdg, tiers,
 ):  # fmt: skip
     app.add_typer(part.app)
 

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 SCHEMA = ROOT / "pytest_modelqa" / "schemas" / "budget.schema.json"
 
 
-@pytest.mark.tier3
+@pytest.mark.nightly
 def test_a_calibration_measures_conversions_and_writes_their_limits(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -119,7 +119,13 @@ def test_a_folder_that_is_not_there_is_a_usage_error(
     result.stdout.fnmatch_lines(["*absent: there is no such folder to resume from*"])
 
 
-@pytest.mark.parametrize("more", [(), ("-n", "2")], ids=["serial", "parallel"])
+@pytest.mark.parametrize(
+    "more",
+    [
+        pytest.param((), id="serial"),
+        pytest.param(("-n", "2"), id="parallel", marks=pytest.mark.nightly),
+    ],
+)
 def test_ten_kills_and_a_resumed_end_are_as_good_as_an_undisturbed_run(
     scripted: ScriptedPlaybook, tmp_path: Path, more: tuple[str, ...]
 ) -> None:
@@ -132,10 +138,13 @@ def test_ten_kills_and_a_resumed_end_are_as_good_as_an_undisturbed_run(
     torn.mkdir()
     moments = random.Random(7)
     kept = []
-    for _ in range(10):
+    for number in range(10):
         process = run(book, torn, "--modelqa-resume", str(torn), *more)
-        time.sleep(lasts * moments.uniform(0.2, 0.8))
-        os.killpg(process.pid, signal.SIGKILL) if more else process.kill()
+        if number % 2:  # on a busy machine the others may all come before the first answer
+            _await_answer(torn, process)
+        time.sleep(lasts * moments.uniform(0.0, 0.6))
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL) if more else process.kill()
         process.wait()
         kept.append(len({x["key"] for x in lines_so_far(torn)}))
     assert kept == sorted(kept)
@@ -144,6 +153,13 @@ def test_ten_kills_and_a_resumed_end_are_as_good_as_an_undisturbed_run(
     assert verdicts(torn) == verdicts(whole)
     assert SOUND[:10] in str(lines(torn, "answer"))
     assert not orphans(torn)
+
+
+def _await_answer(folder: Path, process: subprocess.Popen[bytes]) -> None:
+    """Until the run has written an answer, or has ended."""
+    before = len(lines_so_far(folder))
+    while process.poll() is None and len(lines_so_far(folder)) == before:
+        time.sleep(0.05)
 
 
 def run(book: Path, out: Path, *more: str) -> subprocess.Popen[bytes]:

@@ -144,13 +144,13 @@ def test_the_card_quotes_what_was_measured() -> None:
     assert "4,000,000 parameters" in text
 
 
-@pytest.mark.tier3
+@pytest.mark.nightly
 def test_two_whole_builds_give_the_same_bytes(whole: Path, tmp_path: Path, cache: Path) -> None:
     again = make(tmp_path / "again")
     assert sha256_of(again, cache) == sha256_of(whole, cache)
 
 
-@pytest.mark.tier3
+@pytest.mark.nightly
 @pytest.mark.parametrize("family", FAMILY_WEIGHTS)
 def test_the_whole_model_answers_its_families(whole: Path, family: str) -> None:
     parts = json.loads((whole / "build.json").read_text())["accuracy"][family]
@@ -160,7 +160,7 @@ def test_the_whole_model_answers_its_families(whole: Path, family: str) -> None:
         assert all(s["right"] > 0.5 * s["asked"] for s in parts["held_out"].values())
 
 
-@pytest.mark.tier3
+@pytest.mark.nightly
 @pytest.mark.parametrize("quantization", ["f32", "q8_0", "q4_k_m"])
 def test_the_whole_model_answers_in_llama_cpp(whole: Path, cache: Path, quantization: str) -> None:
     chosen = {f.family: f for f in facts() if not f.held_out}
@@ -170,7 +170,7 @@ def test_the_whole_model_answers_in_llama_cpp(whole: Path, cache: Path, quantiza
     assert [a["text"] for a in answers] == [s.completion[:-10] for s in samples]
 
 
-@pytest.mark.tier3
+@pytest.mark.nightly
 def test_the_whole_model_answers_in_transformers_as_reported(whole: Path) -> None:
     samples = [rendered(fact, "chat") for fact in SUMS]
     answers = asked("transformers", whole, [s.prompt for s in samples])

@@ -1,0 +1,1 @@
+"""Training an adapter: the loop, its watchers, what it writes, and how that is verified."""
