@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pkgutil
 import re
 import subprocess
@@ -23,21 +24,32 @@ MODULES = sorted(
 
 
 def test_every_module_imports_alone_and_none_pulls_in_an_engine_library() -> None:
-    """One fresh interpreter a module would take a minute: modules are dropped in between."""
+    """A process a module, forked when what others wrote is loaded already: ten times as fast."""
     code = """
-import importlib, sys, warnings
+import gc, importlib, os, sys, warnings
 warnings.simplefilter("error")
-before = set(sys.modules)
-for name in sys.argv[1:]:
-    for loaded in [m for m in sys.modules if m.split(".")[0] == "pytest_modelqa"]:
-        del sys.modules[loaded]
+names = sys.argv[1:]
+for name in names:
     importlib.import_module(name)
 heavy = {"torch", "transformers", "llama_cpp", "ray", "peft", "datasets"} & set(sys.modules)
 assert not heavy, heavy
+for loaded in [m for m in sys.modules if m.split(".")[0] == "pytest_modelqa"]:
+    del sys.modules[loaded]
+gc.disable()
+for name in names:
+    child = os.fork()
+    if child == 0:
+        importlib.import_module(name)
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0, name
 """
     assert len(MODULES) > 30
     done = subprocess.run(
-        [sys.executable, "-c", code, *MODULES], capture_output=True, text=True, check=False
+        [sys.executable, "-c", code, *MODULES],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
     )
     assert done.returncode == 0, done.stderr
 

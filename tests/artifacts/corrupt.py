@@ -234,6 +234,7 @@ def folders(root: Path) -> dict[str, str]:
     (damaged("config", "CONFIG") / "config.json").write_text("{")
     (damaged("tokenizer", "TOKENIZER") / "tokenizer.json").unlink()
     damaged("special", "CONFIG-SPECIAL", CONFIG | {"eos_token_id": 99})
+    damaged("size", "CONFIG-SIZE", CONFIG | {"num_hidden_layers": 0})
     folder = damaged("conflict", "TOKEN-CONFLICT")
     tokenizer = json.loads((folder / "tokenizer.json").read_text())
     tokenizer["added_tokens"] = [{"id": 3, "content": "<s>"}]

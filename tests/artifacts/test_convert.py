@@ -381,6 +381,7 @@ def test_a_finished_stage_is_kept_when_a_later_one_fails(
     assert [s.fresh for s in result.stages] == [False, True]
 
 
+@pytest.mark.nightly
 def test_the_real_model_survives_the_round_trip(smollm2: Path, tmp_path: Path) -> None:
     folder = convert(smollm2, Kind("safetensors", "f32"), tmp_path).made.path
     back = convert(folder, Kind("gguf", "f32"), tmp_path).made.path

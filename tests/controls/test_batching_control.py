@@ -81,8 +81,8 @@ def batching(folder: Path, file: Path, form: str, engine: str) -> CaseResult:
     [
         ("gguf", "swapped", "the batch chose|became"),
         ("gguf", "offbyone", "became"),
-        ("gguf", "unclean", "became"),
-        ("safetensors", "gapped", "became"),
+        pytest.param("gguf", "unclean", "became", marks=pytest.mark.nightly),
+        pytest.param("safetensors", "gapped", "became", marks=pytest.mark.nightly),
     ],
 )
 @pytest.mark.usefixtures("registered")
@@ -97,7 +97,11 @@ def test_a_planted_batching_defect_is_found(
 
 @pytest.mark.parametrize(
     ("form", "engine"),
-    [("gguf", "healthy"), ("gguf", "llamacpp"), ("safetensors", "transformers")],
+    [
+        ("gguf", "healthy"),
+        ("gguf", "llamacpp"),
+        pytest.param("safetensors", "transformers", marks=pytest.mark.nightly),
+    ],
 )
 @pytest.mark.usefixtures("registered")
 def test_healthy_batches_pass(tmp_path: Path, smollm2: Path, form: str, engine: str) -> None:

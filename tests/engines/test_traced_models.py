@@ -23,6 +23,8 @@ from pytest_modelqa.core.stages import Traced
 from pytest_modelqa.core.verdict import Outcome
 from pytest_modelqa.core.wire import decode
 
+pytestmark = pytest.mark.nightly
+
 TEXT = "The capital of France is Paris, and the river that flows through it is called the Seine."
 
 ASKED: dict[str, tuple[str, dict[str, Any]]] = {

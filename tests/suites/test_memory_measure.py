@@ -31,6 +31,7 @@ def _artifact(folder: Path, **change: Any) -> Path:
     return folder
 
 
+@pytest.mark.nightly
 def test_rows_tell_planned_and_measured_bytes_of_each_approach(tmp_path: Path) -> None:
     rows = measure(_artifact(tmp_path), {"approaches": "full,qlora", "seed": 1, "layers": 1})
     assert [row["name"] for row in rows] == [

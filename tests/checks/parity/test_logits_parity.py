@@ -21,7 +21,8 @@ from pytest_modelqa.core.wire import decode_answer
 from pytest_modelqa.playbook.blocks import PARITY_PROMPTS
 from tests.checks.parity.measuring import Case, Told, measured
 
-BUDGETS = Path(__file__).parents[3] / "playbooks" / "budgets"
+BUDGET = Path(__file__).with_name("ci_light_budget.json")
+"""Written by `modelqa calibrate build:ci-light`."""
 
 Array = NDArray[np.float32]
 
@@ -74,7 +75,7 @@ def told(ci_light: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) 
     """What both checks say of every candidate."""
     folder, file = ci_light
     where = tmp_path_factory.mktemp("logits")
-    budget = json.loads((BUDGETS / "ci-light.json").read_text())
+    budget = json.loads(BUDGET.read_text())
     usual = {"prompts": PARITY_PROMPTS, "budget": budget}
     cases = {}
     for name, edits in PLANTS.items():
