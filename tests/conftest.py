@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import Callable
 from importlib.metadata import distribution
 from pathlib import Path
@@ -35,7 +36,13 @@ settings.register_profile("tier1", max_examples=20)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """On every save, Hypothesis looks at fewer examples than in CI."""
+    """On every save, Hypothesis looks at fewer examples than in CI.
+
+    A shell starts what runs in its background with SIGINT ignored, and children inherit that:
+    tests that send one would wait for nothing.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if config.getoption("-m") == "tier1":
         settings.load_profile("tier1")
 

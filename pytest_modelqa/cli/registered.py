@@ -36,8 +36,8 @@ class Registered(TyperGroup):
         One whose package cannot be imported stays in the list, and says so when it is called.
         """
         own = super().get_command(ctx, cmd_name)
-        points = tuple(entry_points(group=GROUP, name=cmd_name))
-        if own is not None or not points:
+        points = () if own is not None else tuple(entry_points(group=GROUP, name=cmd_name))
+        if not points:
             return own
         try:
             return _command(cmd_name, points[0].load())

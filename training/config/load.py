@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from pytest_modelqa.core import ids
 from pytest_modelqa.core.errors import PlaybookError, Problem, UsageError
 from pytest_modelqa.playbook.positions import MAX_BYTES, Flaw, Tree, parse
 from pytest_modelqa.playbook.problems import flaws_of
@@ -57,8 +57,7 @@ def read_tree(path: Path) -> tuple[Tree, list[Flaw]]:
 
 def digest(values: Mapping[str, Any]) -> str:
     """SHA-256 of a configuration's values with all defaults, however its file is written."""
-    text = json.dumps(values, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return ids.digest(ids.canonical(values))
 
 
 def _bytes(path: Path) -> bytes:
