@@ -9,7 +9,7 @@ import pytest
 
 from suites.selection import needless
 
-pytest_plugins = ["pytester"]
+pytest_plugins = ["pytester", "training.fixtures"]
 
 gc.set_threshold(100_000, 20, 100)
 """Importing torch and transformers makes a million objects that stay: a tenth of the time went into

@@ -29,6 +29,7 @@ CODES = {
     "GGUF-GAP": "Bytes between two tensors belong to neither.",
     "GGUF-TRAILING": "Bytes after the last tensor belong to nothing.",
     "GGUF-KEY": "A metadata key that the architecture needs is missing or of the wrong type.",
+    "ADAPTER-BASE": "An adapter's settings name no base that is here.",
     "ST-MISSING": "There is neither model.safetensors nor an index.",
     "ST-INDEX": "The index cannot be read, or disagrees with the shards.",
     "ST-SHARD-NAME": "The index names something that is no safetensors file of this folder.",

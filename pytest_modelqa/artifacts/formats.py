@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pytest_modelqa.artifacts import safetensors
+from pytest_modelqa.artifacts import adapter, safetensors
 
 _PICKLE = tuple(bytes((0x80, version)) for version in range(2, 6))
 _ZIP = b"PK\x03\x04"
@@ -12,7 +12,7 @@ _PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 
 
 def recognise(path: Path) -> str:
-    """gguf, apr, safetensors, pickle, or nothing. Raises OSError."""
+    """gguf, apr, safetensors, adapter, pickle, or nothing. Raises OSError."""
     if path.is_dir():
         return _folder(path)
     with path.open("rb") as file:
@@ -29,6 +29,8 @@ def recognise(path: Path) -> str:
 def _folder(folder: Path) -> str:
     if any((folder / name).is_file() for name in (safetensors.SINGLE, safetensors.INDEX)):
         return "safetensors"
+    if (folder / adapter.WEIGHTS).is_file():
+        return "adapter"
     if any(next(folder.glob(pattern), None) for pattern in _PICKLED):
         return "pickle"
     return "safetensors"

@@ -13,7 +13,7 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 
-from pytest_modelqa.artifacts import apr, gguf, safetensors
+from pytest_modelqa.artifacts import adapter, apr, gguf, safetensors
 from pytest_modelqa.artifacts.fingerprint import Place
 from pytest_modelqa.artifacts.formats import recognise
 from pytest_modelqa.artifacts.lint import lint_apr, lint_folder, lint_gguf
@@ -40,7 +40,7 @@ class Model(NamedTuple):
 
 
 def inspect(path: Path, form: str) -> Inspection:
-    """Inspect an artifact of format gguf, safetensors or apr; bad files give findings.
+    """Inspect an artifact of a format; bad files give findings.
 
     Names in a file are its author's: they come out short, on one line, and printable. Errors come
     before warnings. Beyond 100 findings the rest is counted in a last one, of code MORE.
@@ -50,7 +50,7 @@ def inspect(path: Path, form: str) -> Inspection:
 
 def model(path: Path, form: str = "") -> Model:
     """Inspect an artifact, by its content where no format is named."""
-    readers = {"gguf": _gguf, "safetensors": _safetensors, "apr": _apr}
+    readers = {"gguf": _gguf, "safetensors": _safetensors, "apr": _apr, "adapter": _adapter}
     try:
         form = form or recognise(path)
         if form in readers:
@@ -124,6 +124,28 @@ def _safetensors(path: Path) -> Model:
     seen = Inspection(
         format="safetensors",
         architecture=architecture,
+        tensors=len(header.tensors),
+        parameters=sum(t.bytes // safetensors.DTYPES[t.type] for t in header.tensors),
+        checked=checked,
+        findings=tuple(findings),
+        unsafe=_unsafe(header.findings),
+    )
+    return Model(seen, places)
+
+
+def _adapter(path: Path) -> Model:
+    """The adapter's own tensors, and the base's header."""
+    header = adapter.read(path)
+    places = tuple(
+        Place(t.name, t.type, t.shape, t.file, t.offset, t.bytes) for t in header.tensors
+    )
+    findings, checked = list(header.findings), header.checked
+    if not findings:
+        scanned, dead = _scan(places)
+        findings, checked = dead, checked + scanned
+    seen = Inspection(
+        format="adapter",
+        architecture="lora",
         tensors=len(header.tensors),
         parameters=sum(t.bytes // safetensors.DTYPES[t.type] for t in header.tensors),
         checked=checked,

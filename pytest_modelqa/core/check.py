@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 from pytest_modelqa.core.answer import Generation
 from pytest_modelqa.core.model import Artifact, ArtifactSpec, Cell, Mode
 from pytest_modelqa.core.request import Request
+from pytest_modelqa.core.shipping import Role
 from pytest_modelqa.core.verdict import Verdict
 
 
@@ -120,7 +121,8 @@ class Case:
     parts its verdict will have; 0 for a case that is one question.
 
     A case with a `reference` asks comparisons: of its cell's artifact with that one. One with a
-    `measurement` asks that alone, when its turn comes: the others do not wait for it.
+    `measurement` asks that alone, when its turn comes: the others do not wait for it. `role` is
+    what it is to the decision whether to ship.
     """
 
     check: Check
@@ -132,6 +134,7 @@ class Case:
     examples: int = 0
     reference: ArtifactSpec | None = None
     measurement: str = ""
+    role: Role = ""
 
     @property
     def scope(self) -> str:

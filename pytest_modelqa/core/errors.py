@@ -24,6 +24,7 @@ class ExitCode(IntEnum):
     USAGE = 4
     NOTHING_RAN = 5
     MODEL_LOAD = 10
+    BLOCKED = 11
     OUTPUT = 12
 
     @property
@@ -41,6 +42,8 @@ _MEANINGS = {
     ExitCode.USAGE: "wrong input: no such playbook, invalid YAML, schema error, unknown option",
     ExitCode.NOTHING_RAN: "no case ran: the selection is empty, or everything was unavailable",
     ExitCode.MODEL_LOAD: "a model file is missing, corrupt, or not what its pin says",
+    ExitCode.BLOCKED: "the ship decision is BLOCKED, though no case failed: a gate is undecided "
+    "or was not run, or the overall score is too low (of `modelqa report`: it is BLOCKED)",
     ExitCode.OUTPUT: "evidence or reports could not be written (disk full, read-only folder)",
 }
 

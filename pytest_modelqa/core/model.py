@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pytest_modelqa.core.request import Generate, Message
 
-Format = Literal["gguf", "safetensors", "apr"]
+Format = Literal["gguf", "safetensors", "apr", "adapter"]
 Modality = Literal["run", "chat", "serve"]
 Backend = Literal["cpu", "gpu"]
 Mode = Literal["exact", "fast"]
 """One sequence at a time, or batches: batches move floating-point results a little."""
 
+FORMATS: tuple[Format, ...] = get_args(Format)
 FLOATS = ("f32", "f16", "bf16")
+FLOAT_FORMATS: tuple[Format, ...] = ("safetensors", "adapter")
+"""Formats that hold floats alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -49,7 +49,8 @@ class RenderChat:
 class Generate:
     """Continue a raw `prompt`, or answer `messages` through the template: exactly one of the two.
 
-    Temperature 0 is greedy. `seed` matters only above it.
+    Temperature 0 is greedy. `seed` matters only above it. Generation also ends where the text holds
+    one of `stop`, which is part of what comes back.
     """
 
     prompt: str | None = None
@@ -57,6 +58,7 @@ class Generate:
     max_tokens: int = 32
     temperature: float = 0.0
     seed: int = 0
+    stop: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if (self.prompt is None) == (not self.messages):

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from pytest_modelqa.core.check import FailurePolicy
 from pytest_modelqa.core.model import Mode
+from pytest_modelqa.core.shipping import Role, ShipPolicy
 from pytest_modelqa.core.verdict import Verdict
 
 
@@ -22,6 +23,7 @@ class PlannedCase:
     tier: int
     is_gateway: bool
     mode: Mode = "exact"
+    role: Role = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +48,8 @@ class CaseResult:
 class RunInfo:
     """What a run was: one per process that ran cases. Times are ISO 8601 in UTC.
 
-    `modes` are those that its cases are answered in: exact, fast.
+    `modes` are those that its cases are answered in: exact, fast. `ship` is set where the playbook
+    has ship gates, and so ends in a decision.
     """
 
     id: str
@@ -63,6 +66,7 @@ class RunInfo:
     machine: dict[str, str]
     strict: bool
     interrupted: bool = False
+    ship: ShipPolicy | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +85,9 @@ class ArtifactInfo:
 class RunRecord:
     """One playbook's merged evidence: everything a report needs, from one or several runs.
 
-    `incidents` are deaths of workers that no request could be blamed for.
+    `incidents` are deaths of workers that no request could be blamed for. `engine_s` are the
+    seconds that workers took for what the runs asked themselves, `resumed` counts the answers that
+    they took from earlier evidence.
     """
 
     run: RunInfo
@@ -90,3 +96,5 @@ class RunRecord:
     artifacts: tuple[ArtifactInfo, ...]
     answers: int
     incidents: tuple[str, ...] = ()
+    engine_s: float = 0.0
+    resumed: int = 0

@@ -1,9 +1,11 @@
-"""The score of a record, as reports show it. `pytest_modelqa.decision` computes it."""
+"""The score of a record, as reports show it. `pytest_modelqa.decision.score` computes it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pytest_modelqa.core.result import RunRecord
+from pytest_modelqa.core.shipping import ShipDecision
 from pytest_modelqa.core.verdict import Outcome
 
 
@@ -70,3 +72,12 @@ class Score:
         """`B+`, or `F..B+` where the two ends differ."""
         same = self.grade == self.grade_high
         return self.grade if same else f"{self.grade}..{self.grade_high}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """A record and all that was decided of it; `ship` is None where its playbook has no gates."""
+
+    record: RunRecord
+    score: Score
+    ship: ShipDecision | None = None

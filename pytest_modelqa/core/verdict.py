@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from pytest_modelqa.core.answer import Failure
+from pytest_modelqa.core.shipping import CanaryTrail, Gauge
 
 
 class Outcome(StrEnum):
@@ -31,11 +32,16 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """What became of one example of a case that tested several."""
+    """What became of one example of a case that tested several.
+
+    `asked` and `answered` are its prompt and the text that came back, where reports show them.
+    """
 
     name: str
     outcome: Outcome
     reason: str
+    asked: str = ""
+    answered: str = ""
 
     @property
     def verdict(self) -> Verdict:
@@ -47,7 +53,8 @@ class Part:
 class Verdict:
     """An outcome with a reason to act on. `tested` counts what was compared; 0 never passes.
 
-    `parts` are the examples of a case that tested a family of them.
+    `parts` are the examples of a case that tested a family of them. `gauge` is what a harness of
+    the ship gates measured, `trail` a canary through the stages.
     """
 
     outcome: Outcome
@@ -56,6 +63,8 @@ class Verdict:
     detail: str = ""
     remedy: str = ""
     parts: tuple[Part, ...] = ()
+    gauge: Gauge | None = None
+    trail: CanaryTrail | None = None
 
     def __post_init__(self) -> None:
         if not self.reason:

@@ -1,13 +1,14 @@
 """Frozen dataclasses to plain JSON values and back, for evidence and for the worker's pipe.
 
-A value is written as its fields plus `kind`, its class name. Reading is strict: an unknown kind or
+A value is written as its fields plus `kind`, its class name (`class`, where a field is called
+`kind`). Reading is strict: an unknown kind or
 field, or a missing one without default, raises ValueError.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import MISSING, fields, is_dataclass
 from enum import Enum
 from functools import cache, partial
@@ -40,7 +41,7 @@ def encode(value: Any) -> Any:
     if isinstance(value, (tuple, list)):
         return [v if type(v) is int else encode(v) for v in value]
     if (names := _names(kind)) is not None:  # type: ignore[arg-type]
-        return {"kind": kind.__name__, **{name: encode(getattr(value, name)) for name in names}}
+        return {_tag(names): kind.__name__} | {n: encode(getattr(value, n)) for n in names}
     return value.value if isinstance(value, Enum) else value
 
 
@@ -50,6 +51,11 @@ def _names(kind: Hashable) -> tuple[str, ...] | None:
     if isinstance(kind, type) and is_dataclass(kind):
         return tuple(f.name for f in fields(kind))
     return None
+
+
+def _tag(names: Iterable[str]) -> str:
+    """Under which key a class's name is written."""
+    return "class" if "kind" in names else "kind"
 
 
 def decode_request(data: Any) -> Request:
@@ -66,14 +72,15 @@ def decode_answer(data: Any) -> Answer:
 
 def decode(kind: type[T], data: Any) -> T:
     """The inverse of `encode` for one dataclass. Raises ValueError where data is not of it."""
-    if not isinstance(data, dict) or data.get("kind") != kind.__name__:
-        raise ValueError(f"not a {kind.__name__}: {str(data)[:80]}")
     readers, needed = _readers(kind)  # type: ignore[arg-type]
-    if unknown := data.keys() - readers.keys() - {"kind"}:
+    tag = _tag(readers)
+    if not isinstance(data, dict) or data.get(tag) != kind.__name__:
+        raise ValueError(f"not a {kind.__name__}: {str(data)[:80]}")
+    if unknown := data.keys() - readers.keys() - {tag}:
         raise ValueError(f"{kind.__name__} has no field {', '.join(sorted(unknown))}")
     if missing := needed - data.keys():
         raise ValueError(f"{kind.__name__} lacks {', '.join(sorted(missing))}")
-    return kind(**{name: readers[name](value) for name, value in data.items() if name != "kind"})
+    return kind(**{name: readers[name](value) for name, value in data.items() if name != tag})
 
 
 def _one_of(table: dict[str, Any], data: Any) -> Any:
@@ -116,7 +123,8 @@ def _reader(hint: Any) -> Reader:
 
 def _one_of_union(kinds: dict[str, type[Any]], value: Any) -> Any:
     """A dataclass of the union by its kind; what is none is read as a number, text or null."""
-    kind = kinds.get(value.get("kind", "")) if isinstance(value, dict) else None
+    name = value.get("class", value.get("kind", "")) if isinstance(value, dict) else ""
+    kind = kinds.get(str(name))
     return decode(kind, value) if kind else _number(value)
 
 

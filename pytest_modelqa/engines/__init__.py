@@ -42,12 +42,19 @@ ENGINES: dict[str, EngineEntry] = {
         extra="hf",
         distributions=("transformers", "torch", "tokenizers"),
     ),
+    "adapter": EngineEntry(
+        target="pytest_modelqa.engines.hf_adapter:Adapted",
+        package="peft",
+        extra="train",
+        distributions=("peft", "transformers", "torch", "tokenizers"),
+    ),
     "scripted": EngineEntry(target="pytest_modelqa.engines.scripted:Scripted", synthetic=True),
 }
 
 DEFAULT_ENGINE: dict[Format, str] = {
     "gguf": "llamacpp",
     "safetensors": "transformers",
+    "adapter": "adapter",
     "apr": "transformers",  # which no engine reads: it is unpacked first, bit by bit
 }
 
@@ -105,4 +112,5 @@ def _build(name: str) -> str:
 _IMPORT_NAMES = {
     "llamacpp": {"llama_cpp"},
     "hf": {"torch", "transformers", "accelerate"},
+    "train": {"peft", "torch", "transformers", "accelerate"},
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -194,7 +195,13 @@ def _job(model: Model, request: Generate) -> Job | Failure:
     prompt = _prompt(model, request)
     if len(prompt) >= model.n_ctx:
         return _too_long(len(prompt), model.n_ctx)
-    return Job(prompt=prompt, request=request, stop_ids=model.stop_ids, n_ctx=model.n_ctx)
+    return Job(
+        prompt=prompt,
+        request=request,
+        stop_ids=model.stop_ids,
+        n_ctx=model.n_ctx,
+        decode=partial(model.decode, keep_special=False),
+    )
 
 
 def _told(model: Model, made: Completion) -> Generation:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Protocol
@@ -17,6 +17,9 @@ from pytest_modelqa.engines.arrays import choose
 Begin = Callable[[int], None]
 """Told the index of each request as its sequence starts."""
 
+_MARGIN = 4
+"""Ids beyond the length of a stop text that are decoded: control tokens decode to nothing."""
+
 
 class Steps(Protocol):
     """One sequence in an engine: feed ids, get the logits (n_vocab,) float32 of the last one."""
@@ -27,17 +30,33 @@ class Steps(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """What a sequence starts from, and how it ends. `n_ctx` in tokens."""
+    """What a sequence starts from, and how it ends. `n_ctx` in tokens.
+
+    `decode` turns ids into text, for the request's stop texts.
+    """
 
     prompt: list[int]
     request: Generate
     stop_ids: Container[int]
     n_ctx: int
+    decode: Callable[[Sequence[int]], str]
 
     @property
     def room(self) -> int:
         """The positions that the sequence may come to fill."""
         return min(self.n_ctx, len(self.prompt) + self.request.max_tokens)
+
+    def stops(self, ids: Sequence[int]) -> bool:
+        """True where the end of the text holds one of the request's stop texts.
+
+        An id adds a byte at least, unless it is a control token, which ends most generations.
+        """
+        stop = self.request.stop
+        if not stop:
+            return False
+        longest = max(len(text.encode()) for text in stop)
+        tail = self.decode(ids[-longest - _MARGIN :])
+        return any(text in tail for text in stop)
 
 
 @dataclass(slots=True)
@@ -62,8 +81,8 @@ class Completion:
     def take(self, row: NDArray[np.float32]) -> bool:
         """Append the id that these logits choose; False when the completion has ended.
 
-        It ends at a stop token, at `max_tokens`, in a full context, and at the first logits that
-        hold NaN or Inf: nothing after them would mean anything.
+        It ends at a stop token or a stop text, at `max_tokens`, in a full context, and at the first
+        logits that hold NaN or Inf: nothing after them would mean anything.
         """
         request = self.job.request
         if not np.isfinite(row).all():
@@ -75,6 +94,9 @@ class Completion:
             return False
         self.ids.append(token)
         self.peaks.append(float(row[token]))
+        if self.job.stops(self.ids):
+            self.finish = "stop"
+            return False
         if len(self.job.prompt) + len(self.ids) >= self.job.n_ctx:
             self.finish = "context"
             return False

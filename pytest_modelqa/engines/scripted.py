@@ -144,7 +144,7 @@ class Scripted:
             _kill_once(self._script["struck"])
         elif do and do != "cut":
             _misbehave(do)
-        pieces = re.findall(r"\S+\s*|\s+", text)
+        pieces = re.findall(r"\S+\s*|\s+", _until(text, request.stop))
         kept = pieces[: request.max_tokens]
         ids = tuple(len(p) % _VOCABULARY for p in kept) if do != "pad" else (1,) * 16
         whole = len(kept) == len(pieces) and do != "cut"
@@ -159,6 +159,12 @@ class Scripted:
             decode_s=0.001,
             peaks=(1.0,) * len(ids),
         )
+
+
+def _until(text: str, stop: tuple[str, ...]) -> str:
+    """The text up to the end of the first stop text in it."""
+    ends = [at + len(s) for s in stop if (at := text.find(s)) >= 0]
+    return text[: min(ends, default=len(text))]
 
 
 def _retraced(made: Generation) -> Retraced:

@@ -249,6 +249,9 @@ def folders(root: Path) -> dict[str, str]:
         listed = dict.fromkeys(hf_tensors(), "model-1.safetensors") | {"more": shard}
         index = folder / "model.safetensors.index.json"
         index.write_text(json.dumps({"weight_map": listed}))
+    (damaged("baseless", "ADAPTER-BASE") / "model.safetensors").rename(
+        root / "baseless" / "adapter_model.safetensors"
+    )
     pickled = root / "pickled"
     pickled.mkdir()
     (pickled / "pytorch_model.bin").write_bytes(b"PK\x03\x04 torch")

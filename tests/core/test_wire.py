@@ -13,7 +13,8 @@ from pytest_modelqa.core.answer import ANSWERS, Answer, Finding, Generation, Ins
 from pytest_modelqa.core.ids import canonical, content_key, derived_seed
 from pytest_modelqa.core.measuring import Measure, measure
 from pytest_modelqa.core.request import REQUESTS, Generate, Message, Request, Retrace, ScoreLogits
-from pytest_modelqa.core.wire import decode_answer, decode_request, encode
+from pytest_modelqa.core.shipping import Demand
+from pytest_modelqa.core.wire import decode, decode_answer, decode_request, encode
 
 pytestmark = pytest.mark.tier1
 
@@ -119,3 +120,14 @@ def test_generation_is_hashable_so_that_answers_are_not_shared_by_mutation() -> 
         prefill_s=0.0, decode_s=0.0,
     )  # fmt: skip
     assert hash(value) == hash(value)
+
+
+def test_a_field_that_is_called_kind_is_kept() -> None:
+    demand = Demand(kind="quality", metric="rate", threshold=0.9)
+    assert encode(demand) == {
+        "class": "Demand", "kind": "quality", "metric": "rate", "threshold": 0.9,
+        "confidence": None,
+    }  # fmt: skip
+    assert decode(Demand, encode(demand)) == demand
+    with pytest.raises(ValueError, match="not a Demand"):
+        decode(Demand, {**encode(demand), "class": "Gauge"})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -13,7 +15,14 @@ from pytest_modelqa.engines.generation import Completion, Job, common_prefix, co
 STOP = 0
 
 
-def looped(rows: list[list[float]], max_tokens: int = 8, n_ctx: int = 100) -> Completion:
+def spelt(ids: Sequence[int]) -> str:
+    """Id 1 is "a", id 2 is "b"."""
+    return "".join(" ab"[i] for i in ids)
+
+
+def looped(
+    rows: list[list[float]], max_tokens: int = 8, n_ctx: int = 100, stop: tuple[str, ...] = ()
+) -> Completion:
     """Feed rows of logits one after the other; the last repeats."""
     left = list(rows)
 
@@ -21,8 +30,9 @@ def looped(rows: list[list[float]], max_tokens: int = 8, n_ctx: int = 100) -> Co
         assert ids
         return np.array(left.pop(0) if len(left) > 1 else left[0], dtype=np.float32)
 
-    request = Generate(prompt="p", max_tokens=max_tokens)
-    return complete(feed, Job(prompt=[1, 2], request=request, stop_ids={STOP}, n_ctx=n_ctx))
+    request = Generate(prompt="p", max_tokens=max_tokens, stop=stop)
+    job = Job(prompt=[1, 2], request=request, stop_ids={STOP}, n_ctx=n_ctx, decode=spelt)
+    return complete(feed, job)
 
 
 def test_it_takes_the_greatest_logit_until_a_stop_token() -> None:
@@ -35,6 +45,15 @@ def test_it_ends_at_max_tokens_and_at_the_context() -> None:
     assert looped([[0, 1, 2]], max_tokens=3).finish == "length"
     short = looped([[0, 1, 2]], n_ctx=4)
     assert (len(short.ids), short.finish) == (2, "context")
+
+
+def test_it_ends_where_the_text_holds_a_stop_text_and_not_where_the_prompt_does() -> None:
+    a, b = [0.0, 1, 0], [0.0, 0, 1]
+    loop = looped([a, a, b, a, a, b, a], stop=("baa", "xyz"), max_tokens=20)
+    assert (spelt(loop.ids), loop.finish) == ("aabaa", "stop")
+    assert looped([a, a, b, a], stop=("bb",), max_tokens=20).finish == "length"
+    assert spelt(looped([a, b], stop=("ab",)).ids) == "ab", "the prompt's own ids end nothing"
+    assert looped([a], stop=("a" * 9,), max_tokens=20).ids == [1] * 9
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), float("-inf")])

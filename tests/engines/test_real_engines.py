@@ -46,6 +46,7 @@ REQUESTS: dict[str, Request] = {
     "chat": RenderChat(messages=QUESTION),
     "one": Generate(messages=QUESTION, max_tokens=12),
     "two": Generate(messages=QUESTION, max_tokens=12),
+    "until": Generate(messages=QUESTION, max_tokens=12, stop=("4",)),
     "raw": Generate(prompt="The sea is", max_tokens=4),
     "empty": Generate(prompt="", max_tokens=2),
     "logits": ScoreLogits(text="The sea is"),
@@ -127,6 +128,19 @@ def test_greedy_answers_repeat_exactly(said: dict[str, dict[str, Answer]], engin
     assert isinstance(two, Generation)
     assert (one.ids, one.text, one.finish) == (two.ids, two.text, two.finish)
     assert "4" in one.text
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_stop_text_ends_the_answer_at_its_id(
+    said: dict[str, dict[str, Answer]], engine: str
+) -> None:
+    whole, until = said[engine]["one"], said[engine]["until"]
+    assert isinstance(whole, Generation)
+    assert isinstance(until, Generation)
+    assert until.finish == "stop"
+    assert whole.ids[: len(until.ids)] == until.ids
+    assert "4" in until.text
+    assert "4" not in until.text[:-1], "it ends with the id that completes the stop text"
 
 
 @pytest.mark.parametrize("engine", ENGINES)

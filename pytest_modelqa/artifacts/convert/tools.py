@@ -52,6 +52,10 @@ def route(source: Kind, target: Kind) -> tuple[Stage, ...]:
     """
     if source == target:
         return ()
+    if "adapter" in (source.format, target.format):
+        raise Unavailable(
+            "an adapter is not converted: it has no model of its own", remedy="modelqa merge"
+        )
     if target.quantization not in FLOATS and target.format != "gguf":
         raise Unavailable(
             f"{target.format} files of {target.quantization} are not made here",
