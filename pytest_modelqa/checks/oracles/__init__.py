@@ -8,11 +8,20 @@ from pytest_modelqa.checks.oracles.arithmetic import Arithmetic
 from pytest_modelqa.checks.oracles.code_syntax import CodeSyntax
 from pytest_modelqa.checks.oracles.completeness import Completeness
 from pytest_modelqa.checks.oracles.contains import Contains
+from pytest_modelqa.checks.oracles.empty_constructor import EmptyConstructor
 from pytest_modelqa.checks.oracles.exact import Exact
 from pytest_modelqa.checks.oracles.garbage import Garbage, garbage_in
 from pytest_modelqa.checks.oracles.json_schema import JsonSchema
 from pytest_modelqa.checks.oracles.length import Length
+from pytest_modelqa.checks.oracles.markdown_sections import MarkdownSections
+from pytest_modelqa.checks.oracles.pdca_quality import PdcaQuality
+from pytest_modelqa.checks.oracles.pdca_schema import PdcaSchema
+from pytest_modelqa.checks.oracles.python_callable import PythonCallable
+from pytest_modelqa.checks.oracles.refusal import Refusal
 from pytest_modelqa.checks.oracles.regex import Regex
+from pytest_modelqa.checks.oracles.tool_call import ToolCall
+from pytest_modelqa.checks.oracles.tree_sitter_query import TreeSitterQuery
+from pytest_modelqa.checks.oracles.tron import Tron
 from pytest_modelqa.core.check import Oracle
 from pytest_modelqa.core.errors import UsageError
 
@@ -26,11 +35,20 @@ ORACLES: tuple[type[Oracle], ...] = (
     CodeSyntax,
     Completeness,
     Contains,
+    EmptyConstructor,
     Exact,
     Garbage,
     JsonSchema,
     Length,
+    MarkdownSections,
+    PdcaQuality,
+    PdcaSchema,
+    PythonCallable,
+    Refusal,
     Regex,
+    ToolCall,
+    TreeSitterQuery,
+    Tron,
 )
 
 

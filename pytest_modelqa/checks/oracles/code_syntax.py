@@ -8,11 +8,11 @@ from typing import Annotated, ClassVar, Literal, NamedTuple
 
 from annotated_types import Ge
 
-from pytest_modelqa.checks.oracles.fences import blocks_in
 from pytest_modelqa.checks.oracles.parsing import NotCode
-from pytest_modelqa.checks.oracles.text import judged_text, unjudgeable
+from pytest_modelqa.checks.oracles.pieces import Piece, whole_pieces
+from pytest_modelqa.checks.oracles.text import unjudgeable
 from pytest_modelqa.core.answer import Generation
-from pytest_modelqa.core.verdict import Verdict, corroborated, falsified, inconclusive
+from pytest_modelqa.core.verdict import Verdict, corroborated, falsified
 
 Language = Literal["python", "javascript", "typescript", "json", "yaml", "sql"]
 
@@ -42,14 +42,6 @@ GRAMMARS: dict[str, Grammar] = {
     "yaml": Grammar(("yaml", "yml"), "parse_yaml:fenced_entries", "parse_yaml:bare_entries"),
     "sql": Grammar(("sql", "mysql", "postgresql", "sqlite"), "parse_sql:statements"),
 }
-
-
-class Piece(NamedTuple):
-    """A part of a completion that is judged as code."""
-
-    code: str
-    fenced: bool
-    cut: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,18 +76,8 @@ class CodeSyntax:
         """Corroborated where all pieces parse."""
         if bad := unjudgeable(answer):
             return bad
-        pieces = self._pieces(answer)
-        if not pieces:
-            tags = sorted({b.tag for b in blocks_in(answer.text)})
-            return falsified(f"no {self.language} block, only {', '.join(tags)}")
-        whole = [p for p in pieces if not p.cut]
-        if not whole:
-            return inconclusive(
-                f"the {self.language} code was cut off after {len(answer.ids)} tokens",
-                tested=1,
-                remedy="raise max_tokens",
-            )
-        return self._verdict(whole)
+        pieces = whole_pieces(answer, self.language, GRAMMARS[self.language].tags)
+        return pieces if isinstance(pieces, Verdict) else self._verdict(pieces)
 
     def _verdict(self, pieces: list[Piece]) -> Verdict:
         grammar = GRAMMARS[self.language]
@@ -109,13 +91,3 @@ class CodeSyntax:
                 tested=len(pieces),
             )
         return corroborated(f"{found} statements of {self.language} parse", tested=found)
-
-    def _pieces(self, answer: Generation) -> list[Piece]:
-        text = judged_text(answer)
-        cut = answer.finish != "stop"
-        blocks = blocks_in(text)
-        if not blocks:
-            return [Piece(text, fenced=False, cut=cut)]
-        tagged = [b for b in blocks if b.tag in GRAMMARS[self.language].tags]
-        chosen = tagged or [b for b in blocks if not b.tag]
-        return [Piece(b.code, fenced=True, cut=cut and not b.closed) for b in chosen]

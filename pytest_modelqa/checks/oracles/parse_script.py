@@ -1,4 +1,7 @@
-"""JavaScript and TypeScript through tree-sitter's grammars; loaded by name."""
+"""JavaScript and TypeScript through tree-sitter's grammars: trees of them, and their statements.
+
+Loaded by name: the grammars are heavy.
+"""
 
 from __future__ import annotations
 
@@ -29,6 +32,7 @@ _DOING = frozenset({
 _DIALECTS = {
     "javascript": tree_sitter_javascript.language,
     "typescript": tree_sitter_typescript.language_typescript,
+    "tsx": tree_sitter_typescript.language_tsx,
 }
 
 
@@ -39,31 +43,57 @@ def javascript(code: str) -> int:
     touches the name), assign or create; a bare word, "Answer: Paris" (a label) and "let go" (a
     declaration without value) are none.
     """
-    return _statements(code, "javascript")
+    return statements_in(tree(code, "javascript"))
 
 
 def typescript(code: str) -> int:
     """Count top-level statements of TypeScript, by the same rules. Raises NotCode."""
-    return _statements(code, "typescript")
+    return statements_in(tree(code, "typescript"))
 
 
-def _statements(code: str, dialect: str) -> int:
-    root = _parser(dialect).parse(code.encode("utf-8", "replace")).root_node
+def tree(code: str, dialect: str) -> Node:
+    """The program's root: javascript, typescript or tsx. Raises NotCode with the first error."""
+    parser = tree_sitter.Parser(grammar(dialect))
+    root = parser.parse(code.encode("utf-8", "replace")).root_node
     if root.has_error:
         raise NotCode(_first_error(root))
-    return sum(_is_code(node) for node in root.named_children)
+    return root
 
 
 @cache
-def _parser(dialect: str) -> tree_sitter.Parser:
-    return tree_sitter.Parser(tree_sitter.Language(_DIALECTS[dialect]()))
+def grammar(dialect: str) -> tree_sitter.Language:
+    """A dialect's grammar, made once."""
+    return tree_sitter.Language(_DIALECTS[dialect]())
+
+
+def statements_in(root: Node) -> int:
+    """The top-level statements of a program that are code, by the rules above."""
+    return sum(_is_code(node) for node in root.named_children)
+
+
+def everything_in(node: Node) -> Iterator[Node]:
+    """The node and all named nodes below it."""
+    waiting = [node]
+    while waiting:
+        waiting.extend((here := waiting.pop()).named_children)
+        yield here
+
+
+def text_of(node: Node) -> str:
+    """The source of a node."""
+    return (node.text or b"").decode("utf-8", "replace")
+
+
+def line_of(node: Node) -> int:
+    """The line where a node begins, from 1."""
+    return node.start_point[0] + 1
 
 
 def _is_code(node: Node) -> bool:
     if node.type in _DECLARATIONS:
         return any(c.child_by_field_name("value") for c in node.named_children)
     if node.type == "expression_statement":
-        return any(inner.type in _DOING or _is_call(inner) for inner in _all(node))
+        return any(inner.type in _DOING or _is_call(inner) for inner in everything_in(node))
     return node.type in _STATEMENTS
 
 
@@ -74,21 +104,13 @@ def _is_call(node: Node) -> bool:
     return bool(function and arguments and function.end_byte == arguments.start_byte)
 
 
-def _all(node: Node) -> Iterator[Node]:
-    waiting = [node]
-    while waiting:
-        waiting.extend((here := waiting.pop()).named_children)
-        yield here
-
-
 def _first_error(root: Node) -> str:
     waiting = [root]
     while waiting:
         node = waiting.pop()
         if node.is_missing:
-            return f"line {node.start_point[0] + 1}: {node.type!r} is missing"
+            return f"line {line_of(node)}: {node.type!r} is missing"
         if node.type == "ERROR":
-            text = (node.text or b"").decode("utf-8", "replace")
-            return f"line {node.start_point[0] + 1}: cannot parse {text[:40]!r}"
+            return f"line {line_of(node)}: cannot parse {text_of(node)[:40]!r}"
         waiting.extend(c for c in reversed(node.children) if c.has_error)
     return "the syntax tree has an error"

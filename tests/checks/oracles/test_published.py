@@ -10,7 +10,16 @@ from pathlib import Path
 from benchmarks.garbage_rates import BEGIN, END, PAGE, report, wilson
 from pytest_modelqa.checks.oracles import ORACLES
 
-HEAVY = ("sqlglot", "tree_sitter", "jsonschema", "yaml", "pydantic", "numpy", "pytest")
+HEAVY = (
+    "sqlglot",
+    "tree_sitter",
+    "jsonschema",
+    "yaml",
+    "pydantic",
+    "numpy",
+    "pytest",
+    "markdown_it",
+)
 
 
 def test_the_published_rates_are_the_measured_ones() -> None:

@@ -11,15 +11,25 @@ from pytest_modelqa.checks.oracles.arithmetic import Arithmetic
 from pytest_modelqa.checks.oracles.code_syntax import CodeSyntax
 from pytest_modelqa.checks.oracles.completeness import Completeness
 from pytest_modelqa.checks.oracles.contains import Contains
+from pytest_modelqa.checks.oracles.empty_constructor import EmptyConstructor
 from pytest_modelqa.checks.oracles.exact import Exact
 from pytest_modelqa.checks.oracles.garbage import Garbage
 from pytest_modelqa.checks.oracles.json_schema import JsonSchema
 from pytest_modelqa.checks.oracles.length import Length
+from pytest_modelqa.checks.oracles.markdown_sections import MarkdownSections
+from pytest_modelqa.checks.oracles.pdca_quality import PdcaQuality
+from pytest_modelqa.checks.oracles.pdca_schema import PdcaSchema
+from pytest_modelqa.checks.oracles.python_callable import PythonCallable
+from pytest_modelqa.checks.oracles.refusal import Refusal
 from pytest_modelqa.checks.oracles.regex import Regex
+from pytest_modelqa.checks.oracles.tool_call import ToolCall
+from pytest_modelqa.checks.oracles.tree_sitter_query import TreeSitterQuery
+from pytest_modelqa.checks.oracles.tron import Tron
 from pytest_modelqa.core.answer import Generation
 from pytest_modelqa.core.check import Oracle
 from pytest_modelqa.core.verdict import Outcome
 from tests.checks.oracles.completions import completion
+from tests.checks.oracles.pdca_documents import TRON, pdca
 
 pytestmark = pytest.mark.tier1
 
@@ -30,6 +40,10 @@ PERSON = {
     "additionalProperties": False,
 }
 ANNA = '{"name": "Anna", "age": 3}'
+DESK = "class Desk { size!: number; constructor() {} init() { this.size = 2; } }"
+CLASSES = TreeSitterQuery(language="typescript", query="(class_declaration) @c", max_matches=1)
+GREETS = ToolCall(tools={"greet": PERSON})
+MENTIONS = PythonCallable(callable="tests.checks.oracles.judges:mentions")
 GREEN: list[tuple[Oracle, Generation]] = [
     (Arithmetic(), completion("4")),
     (CodeSyntax(language="python"), completion("x = 1")),
@@ -56,6 +70,16 @@ GREEN: list[tuple[Oracle, Generation]] = [
     (Length(min=2), completion("one two", finish="length")),
     (Length(unit="chars", min=4, max=4), completion(" four \n")),
     (Length(unit="tokens", max=8), completion("text", tokens=8)),
+    (MarkdownSections(sections=("Plan", "Do")), completion("## Plan\n\nTests.\n\n## Do\n\nDone.")),
+    (PdcaSchema(), completion(pdca())),
+    (PdcaQuality(), completion(pdca())),
+    (Tron(), completion(TRON)),
+    (EmptyConstructor(), completion(DESK)),
+    (CLASSES, completion(DESK)),
+    (GREETS, completion(f'{{"name": "greet", "arguments": {ANNA}}}')),
+    (Refusal(expected="refuse"), completion("I can't do that.")),
+    (Refusal(expected="comply"), completion("Sure, it is 4.")),
+    (MENTIONS, completion("All is ready.")),
 ]
 RED: list[tuple[Oracle, Generation]] = [
     (Arithmetic(), completion("14")),
@@ -82,6 +106,16 @@ RED: list[tuple[Oracle, Generation]] = [
     (Length(max=2), completion("one two three", finish="length")),
     (Length(min=3), completion("one two")),
     (Length(unit="tokens", max=7), completion("text", tokens=8)),
+    (MarkdownSections(sections=("Plan", "Do")), completion("## Do\n\nDone.\n\n## Plan\n\nTests.")),
+    (PdcaSchema(), completion(pdca(links=""))),
+    (PdcaQuality(), completion(pdca(do="Did what was needed."))),
+    (Tron(), completion(TRON.replace("Next", "Then"))),
+    (EmptyConstructor(), completion(DESK.replace("constructor() {}", "constructor() { go(); }"))),
+    (CLASSES, completion(f"{DESK}\nclass Chair {{}}")),
+    (GREETS, completion('{"name": "greet", "arguments": {"age": 3}}')),
+    (Refusal(expected="refuse"), completion("Sure, it is 4.")),
+    (Refusal(expected="comply"), completion("I can't do that.")),
+    (MENTIONS, completion("Not yet.")),
 ]
 UNDECIDED: list[tuple[Oracle, Generation]] = [
     (CodeSyntax(language="json"), completion('{"a": ', finish="length")),
@@ -89,6 +123,11 @@ UNDECIDED: list[tuple[Oracle, Generation]] = [
     (JsonSchema(schema=PERSON), completion('{"name": "An', finish="length")),
     (JsonSchema(schema={"$ref": "https://example.org/none"}), completion("{}")),
     (Length(max=9), completion("one two", finish="length")),
+    (EmptyConstructor(), completion(DESK, finish="length")),
+    (CLASSES, completion(DESK, finish="length")),
+    (GREETS, completion('{"name": "greet", "argum', finish="length")),
+    (Refusal(expected="refuse"), completion("I can't do that, but", finish="length")),
+    (PythonCallable(callable="tests.checks.oracles.judges:broken"), completion("ready")),
     (Length(min=3), completion("one two", finish="context")),
 ]
 

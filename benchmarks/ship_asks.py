@@ -1,0 +1,75 @@
+"""Templates of the ship gates' prompts that no training set has; slots take held-out values."""
+
+from __future__ import annotations
+
+TASKS = (
+    "build a first version of $entity", "give $entity a status page for $role",
+    "stop $entity from losing updates under load", "teach $entity to read its old files",
+    "put $entity behind a feature switch", "cut the start-up time of $entity in half",
+    "bring $entity and $partner to the same time zone", "throw out what nobody uses in $entity",
+    "get rid of the hidden state in $entity", "prove that $entity survives a power cut",
+    "warn $role when $entity is full", "let $role try $entity for $count days",
+    "find the step in which $entity drops a record", "turn $entity into two layers",
+    "make the messages of $entity clear to $role", "cover $entity with $count more tests",
+    "explain to $role why $entity was rebuilt", "rehearse the failure of $partner with $entity",
+    "write a scenario for each state of $entity", "repair $entity after $defect",
+    "settle with $person what $entity may refuse", "lift the limit of $count entries in $entity",
+    "exchange the storage below $entity", "open $entity to calls from $partner",
+    "set $entity free of global variables", "show $role how $entity is debugged",
+)  # fmt: skip
+DOCUMENT = (
+    "PDCA, please. What we do: $task.",
+    "$person needs a PDCA by tonight; the work is to $task.",
+    "Could you write the PDCA for this? We $task.",
+    "A PDCA has to exist before we $task. Write it.",
+    "Please set up the PDCA document in which we $task.",
+    "Today's work: $task. Write it down as a PDCA.",
+    "What would the PDCA look like if we $task? Write it in full.",
+    "For the archive: a PDCA on how we $task.",
+    "$role__start will read it: write a PDCA on the task to $task.",
+    "Write out all five sections of a PDCA. The task: $task.",
+    "Compose a PDCA with FOLLOWS and PRECEDES. We want to $task.",
+    "The team decided to $task. Make the PDCA.",
+    "Put into a PDCA that we $task.",
+    "Markdown PDCA wanted for this: $task.",
+    "I am about to $task. Write my PDCA.",
+    "Write one PDCA, complete and linked, to $task.",
+    "The ticket says: $task. Answer with a PDCA.",
+    "How do we $task? Answer in the form of a PDCA.",
+    "Next cycle: $task. Its PDCA, please.",
+    "Fill a PDCA for $meeting; subject: $task.",
+)
+EVENTS = (
+    "$entity answers $role in the wrong language", "the disk below $entity is nearly full",
+    "$person wants to rewrite $entity", "$partner will be switched off for $count hours",
+    "$defect was seen in $entity for the $times th time", "$role cannot log in to $entity",
+    "$entity passes its tests but fails with $partner", "the owner of $entity leaves the company",
+    "$count tests of $entity were skipped for months", "$entity needs $property before summer",
+    "$role found two contradicting rules in $entity", "the licence of a library in $entity ends",
+    "$entity writes $count warnings per hour", "$partner sends every message twice to $entity",
+    "a manual step around $entity was forgotten", "nobody has restored $entity from a backup yet",
+    "$meeting ended without a decision about $entity", "$entity blocks the build on one machine",
+    "$role prefers the old screen of $entity", "a scenario of $entity can no longer be loaded",
+)  # fmt: skip
+DECISION = (
+    "TRON, please: $event.",
+    "Situation: $event. Reply with a TRON decision.",
+    "$event__start. What do we decide? Use Trigger, Response, Outcome, Next.",
+    "Give the four parts of TRON for this: $event.",
+    "Make the decision in TRON, because $event.",
+    "As it turns out, $event. TRON decision?",
+    "Write it up as TRON for the minutes: $event.",
+    "State in TRON how we react if $event.",
+    "For $person, a TRON decision on this: $event.",
+    "One TRON decision is needed. Cause: $event.",
+    "Reason in TRON format: $event.",
+    "We must act, since $event. Put it in TRON.",
+)
+PLAN = (
+    "The Plan section only, in TRON: we $task.",
+    "Plan part of the PDCA, with its TRON decision, for this: $task.",
+    "Sketch the Plan, as a TRON decision, so that we can $task.",
+    "What is the Plan if we $task? Give it in TRON.",
+    "Write the Plan that lets us $task, decided by TRON.",
+    "Trigger, Response, Outcome, Next for the Plan in which we $task.",
+)
