@@ -52,8 +52,8 @@ class Area:
 AREAS = (
     Area(
         name="scoring",
-        files=("pytest_modelqa/decision.py",),
-        tests=("tests/test_decision.py", "tests/test_decision_words.py"),
+        files=("pytest_modelqa/decision/score.py",),
+        tests=("tests/decision/test_score.py", "tests/decision/test_score_words.py"),
     ),
     Area(
         name="statistics",

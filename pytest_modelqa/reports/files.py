@@ -6,19 +6,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pytest_modelqa.core.errors import OutputError
-from pytest_modelqa.core.result import RunRecord
-from pytest_modelqa.core.score import Score
+from pytest_modelqa.core.score import Judged
 from pytest_modelqa.reports.json_report import to_json
 from pytest_modelqa.reports.junit import junit_xml
 
 
-def write_reports(
-    folder: Path, records: Sequence[RunRecord], scores: Sequence[Score]
-) -> dict[str, Path]:
+def write_reports(folder: Path, judged: Sequence[Judged]) -> dict[str, Path]:
     """Write report.json and junit.xml; their paths by kind, the evidence's folder among them."""
     json_file, junit_file = folder / "report.json", folder / "junit.xml"
-    write_text(json_file, to_json(records, scores))
-    write_text(junit_file, junit_xml(records, scores))
+    write_text(json_file, to_json(judged))
+    write_text(junit_file, junit_xml(judged))
     return {"report": json_file, "junit": junit_file, "evidence": folder}
 
 

@@ -1,4 +1,4 @@
-"""Records and scores as one JSON document, of `schemas/report.schema.json`."""
+"""Records and what was decided of them as one JSON document, of `schemas/report.schema.json`."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from pytest_modelqa.core.result import RunRecord
-from pytest_modelqa.core.score import Score
+from pytest_modelqa.core.score import Judged
 from pytest_modelqa.core.wire import encode
 
 FORMAT = "modelqa-report"
@@ -18,11 +17,11 @@ _DEPTH = 5
 """From the document down to the list of cases: each case is one line."""
 
 
-def to_json(records: Sequence[RunRecord], scores: Sequence[Score]) -> str:
+def to_json(judged: Sequence[Judged]) -> str:
     """The document, in ASCII: lone surrogates and control characters survive as escapes."""
     reports = [
-        {"record": encode(record), "score": encode(score)}
-        for record, score in zip(records, scores, strict=True)
+        {"record": encode(j.record), "score": encode(j.score), "decision": encode(j.ship)}
+        for j in judged
     ]
     document = {"format": FORMAT, "version": VERSION, "reports": reports}
     return _lines(document, _DEPTH) + "\n"

@@ -13,17 +13,18 @@ from pathlib import PurePath
 from junit_xml import TestCase, TestSuite, to_xml_report_string
 
 from pytest_modelqa.core.result import CaseResult, PlannedCase, RunRecord
-from pytest_modelqa.core.score import Score
+from pytest_modelqa.core.score import Judged
+from pytest_modelqa.core.shipping import Gauge, ShipDecision
 from pytest_modelqa.core.verdict import Outcome
 from pytest_modelqa.reports.text import one_line, printable
 
 NOT_RUN = "not run: planned, but the run has no result of it"
 
 
-def junit_xml(records: Sequence[RunRecord], scores: Sequence[Score]) -> str:
+def junit_xml(judged: Sequence[Judged]) -> str:
     """The document, to be written as UTF-8. Characters that XML forbids are shown escaped."""
-    both = zip(records, scores, strict=True)
-    suites = [_suite(label, *pair) for label, pair in zip(_labels(records), both, strict=True)]
+    labels = _labels([j.record for j in judged])
+    suites = [_suite(label, j) for label, j in zip(labels, judged, strict=True)]
     xml: str = to_xml_report_string(suites, prettyprint=True)
     return xml.replace("?>", ' encoding="utf-8"?>', 1)
 
@@ -37,15 +38,37 @@ def case_properties(result: CaseResult) -> dict[str, str]:
         "modelqa.outcome": str(result.verdict.outcome),
         "modelqa.reason": result.verdict.reason,
         "modelqa.artifact_sha256": result.artifact_sha256,
+        **_measured(result.verdict.gauge),
     }
 
 
-def properties(record: RunRecord, score: Score, playbook: str = "") -> dict[str, str]:
+def _measured(gauge: Gauge | None) -> dict[str, str]:
+    """What a harness of the ship gates measured, all of it `modelqa.ship.*`."""
+    if gauge is None:
+        return {}
+    named = {
+        "kind": gauge.demand.kind,
+        "metric": gauge.demand.metric,
+        "threshold": gauge.demand.threshold,
+        "confidence": gauge.demand.confidence,
+        "n": gauge.n,
+        "passed": gauge.passed,
+        "value": gauge.value,
+        "low": gauge.low,
+        "high": gauge.high,
+        "lower": gauge.lower,
+        "state": gauge.state,
+        "needed": gauge.needed,
+    }
+    return {f"modelqa.ship.{name}": str(v) for name, v in named.items() if v is not None}
+
+
+def properties(judged: Judged, playbook: str = "") -> dict[str, str]:
     """What a dashboard needs to know of a suite, by name, all of them `modelqa.*`.
 
     With `playbook`, `modelqa.PLAYBOOK.*`: where one document speaks of several.
     """
-    run = record.run
+    record, score, run = judged.record, judged.score, judged.record.run
     named = {
         "model": run.model,
         "revision": run.revision,
@@ -61,6 +84,7 @@ def properties(record: RunRecord, score: Score, playbook: str = "") -> dict[str,
         "grade": score.grades,
         "status": score.status,
         "coverage": f"{score.decided}/{score.planned}",
+        **_decided(judged.ship),
     }
     named |= {f"sha256.{a.key}": a.sha256 for a in record.artifacts}
     named |= {f"pinned.{a.key}": str(a.pinned).lower() for a in record.artifacts}
@@ -68,6 +92,18 @@ def properties(record: RunRecord, score: Score, playbook: str = "") -> dict[str,
     named |= {f"machine.{name}": value for name, value in run.machine.items()}
     prefix = f"modelqa.{playbook}." if playbook else "modelqa."
     return {f"{prefix}{name}": one_line(value) for name, value in named.items()}
+
+
+def _decided(ship: ShipDecision | None) -> dict[str, str]:
+    if ship is None:
+        return {}
+    return {
+        "ship_decision": ship.word,
+        "ship_overall": "" if ship.overall is None else str(ship.overall),
+        "ship_min_overall": str(ship.min_overall),
+        "ship_canaries": f"{ship.canaries_passed}/{ship.canaries}",
+        "ship_reasons": " ".join(ship.reasons),
+    }
 
 
 def _labels(records: Sequence[RunRecord]) -> list[str]:
@@ -81,14 +117,15 @@ def _labels(records: Sequence[RunRecord]) -> list[str]:
     ]
 
 
-def _suite(label: str, record: RunRecord, score: Score) -> TestSuite:
+def _suite(label: str, judged: Judged) -> TestSuite:
+    record = judged.record
     results = {r.case.id: r for r in record.results}
     cases = {c.id: c for c in (*record.planned, *(r.case for r in record.results))}
     return TestSuite(
         label,
         [_case(label, case, results) for case in cases.values()],
         timestamp=record.run.started.removesuffix("Z"),
-        properties=properties(record, score),
+        properties=properties(judged),
     )
 
 

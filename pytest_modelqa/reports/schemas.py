@@ -22,6 +22,7 @@ from pytest_modelqa.core.receipt import Exchange, HashedFile, Receipt, ReceivedA
 from pytest_modelqa.core.request import REQUESTS
 from pytest_modelqa.core.result import ArtifactInfo, CaseResult, PlannedCase, RunInfo, RunRecord
 from pytest_modelqa.core.score import Score
+from pytest_modelqa.core.shipping import Demand, Gauge, Paired, ShipDecision, ShipPolicy
 from pytest_modelqa.core.verdict import Outcome, Verdict
 from pytest_modelqa.reports.json_report import FORMAT, VERSION
 
@@ -34,6 +35,7 @@ _TIME = r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?Z$"
 _SHA256 = "^[0-9a-f]{64}$"
 _SHA256_OR_NONE = "^([0-9a-f]{64})?$"
 _KEY = "^[0-9a-f]{32}$"
+_SHARE: dict[str, Any] = {"minimum": 0, "maximum": 1}
 _PLAIN: dict[Any, Schema] = {
     str: {"type": "string"},
     int: {"type": "integer"},
@@ -43,19 +45,28 @@ _PLAIN: dict[Any, Schema] = {
     float: {"anyOf": [{"type": "number"}, {"$ref": f"#/$defs/{NONFINITE}"}]},
 }
 _COUNTS = (
-    "answers", "bytes", "checked", "count", "decided", "decode_s", "failed", "generated_tokens",
+    "answers", "bytes", "canaries", "canaries_passed", "checked", "count", "decided", "decode_s",
+    "engine_s", "failed", "false_negative", "false_positive", "generated_tokens", "lost",
     "max_tokens", "nonfinite", "nonfinite_steps", "parameters", "planned", "positions",
-    "prefill_s", "prompt_tokens", "seconds", "special_ids", "tensors", "tested", "undecided",
-    "vocabulary",
+    "prefill_s", "prompt_tokens", "resumed", "seconds", "special_ids", "tensors", "tested",
+    "true_negative", "true_positive", "undecided", "vocabulary", "won",
 )  # fmt: skip
 _BY_FIELD: dict[tuple[type, str], Schema] = {
     (ArtifactInfo, "sha256"): {"pattern": _SHA256},
     (CaseResult, "evidence"): {"items": {"type": "string", "pattern": _KEY}},
     (Exchange, "key"): {"pattern": _KEY},
+    (Demand, "threshold"): _SHARE,
+    (Gauge, "high"): _SHARE,
+    (Gauge, "low"): _SHARE,
+    (Gauge, "lower"): _SHARE,
+    (Gauge, "n"): {"minimum": 0},
+    (Gauge, "passed"): {"minimum": 0},
+    (Gauge, "value"): _SHARE,
     (HashedFile, "sha256"): {"pattern": _SHA256},
     (PlannedCase, "category"): {"enum": list(Category)},
     (PlannedCase, "id"): {"minLength": 1},
     (PlannedCase, "severity"): {"enum": list(Severity)},
+    (Paired, "p_value"): _SHARE,
     (Receipt, "created"): {"pattern": _TIME},
     (Receipt, "sha256"): {"pattern": _SHA256},
     (ReceivedArtifact, "files"): {"minItems": 1},
@@ -65,6 +76,8 @@ _BY_FIELD: dict[tuple[type, str], Schema] = {
     (RunInfo, "started"): {"pattern": _TIME},
     (Score, "high"): {"maximum": 1000},
     (Score, "low"): {"minimum": 0},
+    (ShipPolicy, "artifact"): {"minLength": 1},
+    (ShipPolicy, "min_overall"): _SHARE,
     (Verdict, "reason"): {"minLength": 1},
 }
 """What holds of a field beyond its type."""
@@ -83,18 +96,24 @@ def report_schema() -> Schema:
     return {
         "$schema": DIALECT,
         "title": "pytest-modelqa report",
-        "description": "Merged evidence of one or several playbooks, with their scores.",
+        "description": "Merged evidence of playbooks, with scores and ship decisions.",
         **_closed(
             {
                 "format": {"const": FORMAT},
                 "version": {"const": VERSION},
                 "reports": {
                     "type": "array",
-                    "items": _closed({"record": _ref(RunRecord), "score": _ref(Score)}),
+                    "items": _closed(
+                        {
+                            "record": _ref(RunRecord),
+                            "score": _ref(Score),
+                            "decision": {"anyOf": [_ref(ShipDecision), {"type": "null"}]},
+                        }
+                    ),
                 },
             }
         ),
-        "$defs": _definitions((RunRecord, Score)),
+        "$defs": _definitions((RunRecord, Score, ShipDecision)),
     }
 
 
@@ -232,7 +251,8 @@ def _kinds_in(hint: Any) -> list[type]:
 def _of_kind(kind: type) -> Schema:
     hints = get_type_hints(kind)
     properties = {f.name: _of_field(kind, f.name, hints[f.name]) for f in fields(kind)}
-    closed = _closed({"kind": {"const": kind.__name__}, **properties})
+    tag = "class" if "kind" in hints else "kind"
+    closed = _closed({tag: {"const": kind.__name__}, **properties})
     summary = (kind.__doc__ or "").strip().splitlines()[0]
     return {"description": summary, **closed, **_BY_KIND.get(kind, {})}
 

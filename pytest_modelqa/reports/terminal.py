@@ -6,17 +6,15 @@ that they can be copied.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from io import StringIO
+from collections.abc import Callable, Mapping, Sequence
 from math import ceil, floor
 from pathlib import Path
 
-from rich.console import Console
-from rich.text import Text
-
 from pytest_modelqa.core.result import ArtifactInfo, RunRecord
-from pytest_modelqa.core.score import CategoryPoints, Score
+from pytest_modelqa.core.score import CategoryPoints, Judged, Score
 from pytest_modelqa.core.verdict import Outcome
+from pytest_modelqa.reports.page import Page
+from pytest_modelqa.reports.shipping.console import ship_section
 from pytest_modelqa.reports.summary import (
     NOT_RUN,
     failures,
@@ -26,7 +24,7 @@ from pytest_modelqa.reports.summary import (
     slowest,
     speeds,
 )
-from pytest_modelqa.reports.text import ascii_only, count, one_line, printable, shortened
+from pytest_modelqa.reports.text import count, one_line, shortened
 from pytest_modelqa.stats import wilson
 
 MOST_FAILURES = 20
@@ -46,95 +44,26 @@ _SHORT = {
 
 
 def render(
-    records: Sequence[RunRecord],
-    scores: Sequence[Score],
+    judged: Sequence[Judged],
     paths: Mapping[str, Path],
     *,
     width: int,
     color: bool,
 ) -> str:
     """The section as text, without a newline at its end. `paths` names written reports by kind."""
-    page = _Page(width, color)
-    for record, score in zip(records, scores, strict=True):
+    page = Page(width, color)
+    for each in judged:
         for section in _SECTIONS:
-            section(page, record, score)
+            section(page, each.record, each.score)
+        ship_section(page, each)
+        _next(page, each)
     if paths:
         page.heading("Reports")
         page.columns([(kind, str(path)) for kind, path in paths.items()])
     return page.text()
 
 
-class _Page:
-    """A console that prints to a string, in the few ways that this report needs."""
-
-    def __init__(self, width: int, color: bool) -> None:
-        self._plain = not color
-        self._console = Console(
-            file=StringIO(),
-            width=width,
-            force_terminal=color,
-            color_system="standard" if color else None,
-            legacy_windows=False,
-            highlight=False,
-            markup=False,
-            emoji=False,
-        )
-
-    def text(self) -> str:
-        file = self._console.file
-        assert isinstance(file, StringIO)
-        lines = file.getvalue().splitlines()
-        return "\n".join(line.rstrip() if self._plain else line for line in lines)
-
-    def safe(self, text: str, style: str = "") -> Text:
-        shown = printable(text)
-        return Text(ascii_only(shown) if self._plain else shown, style=style)
-
-    def heading(self, text: str) -> None:
-        self._console.print()
-        self._console.print(self.safe(text, "bold"))
-
-    def line(self, text: str, style: str = "", *, indent: int = 2, mark: str = "") -> None:
-        """A sentence, wrapped to the page; `mark` stands before its first line."""
-        room = self._console.width - indent - len(mark)
-        for number, part in enumerate(self.safe(text, style).wrap(self._console, room)):
-            part.rstrip()
-            lead = " " * len(mark) if number else mark
-            line = Text(" " * indent + lead, style=style).append_text(part)
-            self._console.print(line, soft_wrap=True)
-
-    def whole(self, *parts: tuple[str, str], indent: int = 2) -> None:
-        """Text and style pairs on one line, however long: something to copy."""
-        line = Text(" " * indent)
-        for text, style in parts:
-            line.append_text(self.safe(text, style))
-        self._console.print(line, soft_wrap=True)
-
-    def columns(
-        self, rows: Sequence[Sequence[str]], header: Sequence[str] = (), right: Iterable[int] = ()
-    ) -> None:
-        """A table without lines; each row stays on one line, and cells tell their own colour."""
-        lines = [*([header] if header else []), *rows]
-        shown = [[self.safe(cell, _style(cell)) for cell in line] for line in lines]
-        widths = [max(cell.cell_len for cell in column) for column in zip(*shown, strict=True)]
-        to_the_right = set(right)
-        for number, cells in enumerate(shown):
-            for i, cell in enumerate(cells):
-                cell.align("right" if i in to_the_right else "left", widths[i])
-            row = Text("  ").join(cells)
-            row.stylize("dim" if header and number == 0 else "")
-            self._console.print(Text("  ").append_text(row), soft_wrap=True)
-
-
-def _style(cell: str) -> str:
-    if cell in ("FALSIFIED", "CRASHED", "TIMEOUT", "NOT PINNED"):
-        return "bold red"
-    if cell in ("unclear", "unavail.", NOT_RUN):
-        return "yellow"
-    return "green" if cell in ("ok", "pinned") else ""
-
-
-def _head(page: _Page, record: RunRecord, _score: Score) -> None:
+def _head(page: Page, record: RunRecord, _score: Score) -> None:
     run = record.run
     model = f"{run.model} @ {run.revision}" if run.revision else run.model
     page.heading(one_line(f"{run.playbook}: {model}"))
@@ -150,7 +79,7 @@ def _head(page: _Page, record: RunRecord, _score: Score) -> None:
     page.line(", ".join(facts))
 
 
-def _incidents(page: _Page, record: RunRecord, _score: Score) -> None:
+def _incidents(page: Page, record: RunRecord, _score: Score) -> None:
     if record.incidents:
         page.heading("Incidents")
         page.line("Workers that died and whose requests were answered when asked again:")
@@ -158,7 +87,7 @@ def _incidents(page: _Page, record: RunRecord, _score: Score) -> None:
             page.line(shortened(text, REASON_CHARACTERS), indent=2)
 
 
-def _gateways(page: _Page, _record: RunRecord, score: Score) -> None:
+def _gateways(page: Page, _record: RunRecord, score: Score) -> None:
     if not score.gateways:
         return
     gates = sorted({g.gate for g in score.gateways})
@@ -169,7 +98,7 @@ def _gateways(page: _Page, _record: RunRecord, score: Score) -> None:
     page.columns(rows, ("cell", *gates))
 
 
-def _outcomes(page: _Page, record: RunRecord, score: Score) -> None:
+def _outcomes(page: Page, record: RunRecord, score: Score) -> None:
     counts = outcome_counts(record)
     page.heading("Outcomes")
     page.line(", ".join(f"{number} {name}" for name, number in counts.items() if number))
@@ -189,7 +118,7 @@ def _percent(share: float, rounded: Callable[[float], int] = floor) -> str:
     return f"{rounded(share * 1000) / 10:g}"
 
 
-def _failed(page: _Page, record: RunRecord, _score: Score) -> None:
+def _failed(page: Page, record: RunRecord, _score: Score) -> None:
     failed = failures(record)
     if not failed:
         return
@@ -204,7 +133,7 @@ def _failed(page: _Page, record: RunRecord, _score: Score) -> None:
         page.line(f"and {len(failed) - MOST_FAILURES} more, see the reports")
 
 
-def _undecided(page: _Page, record: RunRecord, _score: Score) -> None:
+def _undecided(page: Page, record: RunRecord, _score: Score) -> None:
     found = groups(record)
     if not found:
         return
@@ -220,7 +149,7 @@ def _undecided(page: _Page, record: RunRecord, _score: Score) -> None:
         page.line(f"and {len(found) - MOST_GROUPS} more reasons, see the reports")
 
 
-def _speed(page: _Page, record: RunRecord, _score: Score) -> None:
+def _speed(page: Page, record: RunRecord, _score: Score) -> None:
     found = speeds(record)
     if not found:
         return
@@ -229,7 +158,7 @@ def _speed(page: _Page, record: RunRecord, _score: Score) -> None:
     page.columns(rows, ("cell", "tokens/s", "tokens", "seconds"), right=(1, 2, 3))
 
 
-def _slowest(page: _Page, record: RunRecord, _score: Score) -> None:
+def _slowest(page: Page, record: RunRecord, _score: Score) -> None:
     found = slowest(record)
     if found:
         page.heading("Slowest")
@@ -237,7 +166,7 @@ def _slowest(page: _Page, record: RunRecord, _score: Score) -> None:
         page.columns(rows, right=(0,))
 
 
-def _artifacts(page: _Page, record: RunRecord, _score: Score) -> None:
+def _artifacts(page: Page, record: RunRecord, _score: Score) -> None:
     if record.artifacts:
         page.heading("Artifacts")
         header = ("artifact", "sha256", "MB", "provenance", "source")
@@ -251,7 +180,7 @@ def _artifact(artifact: ArtifactInfo) -> tuple[str, ...]:
     return artifact.key, digits, megabytes, pinned, one_line(artifact.source)
 
 
-def _points(page: _Page, _record: RunRecord, score: Score) -> None:
+def _points(page: Page, _record: RunRecord, score: Score) -> None:
     page.heading("Score")
     total = _range(score.low, score.high)
     style = {"Blocked": "bold red", "Production Ready": "bold green"}.get(score.status, "yellow")
@@ -280,13 +209,20 @@ def _range(low: float, high: float) -> str:
     return ends[0] if low == high else "..".join(ends)
 
 
-def _next(page: _Page, record: RunRecord, score: Score) -> None:
+def _next(page: Page, judged: Judged) -> None:
     page.heading("What to do next")
-    for number, step in enumerate(next_steps(record, score), start=1):
+    steps = [*_after_a_decision(judged), *next_steps(judged.record, judged.score)]
+    for number, step in enumerate(steps, start=1):
         page.whole((f"{number}. {step}", ""))
 
 
-_SECTIONS: tuple[Callable[[_Page, RunRecord, Score], None], ...] = (
+def _after_a_decision(judged: Judged) -> list[str]:
+    if judged.ship is None or judged.ship.cleared:
+        return []
+    return ["Do not deploy; likely causes and remedies are in incident.md, beside the reports."]
+
+
+_SECTIONS: tuple[Callable[[Page, RunRecord, Score], None], ...] = (
     _head,
     _incidents,
     _gateways,
@@ -297,5 +233,4 @@ _SECTIONS: tuple[Callable[[_Page, RunRecord, Score], None], ...] = (
     _slowest,
     _artifacts,
     _points,
-    _next,
 )

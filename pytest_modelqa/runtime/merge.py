@@ -24,6 +24,8 @@ class _Gathered:
     answers: set[str] = field(default_factory=set)
     open_ids: set[str] = field(default_factory=set)
     incidents: list[str] = field(default_factory=list)
+    engine_s: float = 0.0
+    resumed: int = 0
 
 
 def records(lines: Iterable[dict[str, Any]], run_id: str = "") -> list[RunRecord]:
@@ -51,6 +53,8 @@ def _take(into: _Gathered, line: dict[str, Any]) -> None:
             into.artifacts[info.key] = info
         case "answer":
             into.answers.add(line["key"])
+            into.resumed += bool(line["resumed"])
+            into.engine_s += 0.0 if line["resumed"] else line["seconds"]
         case "incident":
             into.incidents.append(f"{line['cell']}: {line['text']}")
         case "result":
@@ -82,4 +86,6 @@ def _record(g: _Gathered) -> RunRecord:
         artifacts=tuple(g.artifacts.values()),
         answers=len(g.answers),
         incidents=tuple(g.incidents),
+        engine_s=g.engine_s,
+        resumed=g.resumed,
     )

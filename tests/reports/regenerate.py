@@ -9,12 +9,13 @@ import json
 from pathlib import Path
 
 import pytest_modelqa
-from pytest_modelqa.decision import score
+from pytest_modelqa.decision.judging import judged
 from pytest_modelqa.reports.json_report import to_json
 from pytest_modelqa.reports.schemas import evidence_schema, receipt_schema, report_schema
 from pytest_modelqa.reports.terminal import render
 from tests.reports.evidence_lines import jsonl
-from tests.reports.records import SAMPLES, mixed
+from tests.reports.records import mixed
+from tests.reports.shipping_records import EVERY, blocked
 
 SCHEMAS = Path(pytest_modelqa.__file__).with_name("schemas")
 FOLDER = Path(__file__).with_name("samples")
@@ -28,12 +29,12 @@ def current() -> dict[Path, str]:
         SCHEMAS / "receipt.schema.json": json.dumps(receipt_schema(), indent=2) + "\n",
         FOLDER / "run.evidence.jsonl": jsonl(),
     }
-    for name, make in SAMPLES.items():
+    for name, make in EVERY.items():
         record = make()
-        files[FOLDER / f"{name}.report.json"] = to_json([record], [score(record)])
-    record = mixed()
-    text = render([record], [score(record)], {}, width=100, color=False)
-    files[FOLDER / "mixed.terminal.txt"] = text + "\n"
+        files[FOLDER / f"{name}.report.json"] = to_json([judged(record)])
+    for name, record in (("mixed", mixed()), ("blocked", blocked())):
+        text = render([judged(record)], {}, width=100, color=False)
+        files[FOLDER / f"{name}.terminal.txt"] = text + "\n"
     return files
 
 

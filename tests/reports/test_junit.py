@@ -12,23 +12,24 @@ from hypothesis import strategies as st
 
 from pytest_modelqa.core.result import RunRecord
 from pytest_modelqa.core.verdict import Outcome
-from pytest_modelqa.decision import score
+from pytest_modelqa.decision.judging import judged
 from pytest_modelqa.reports.junit import junit_xml
 from tests.reports.junit_schema import junit_problems
-from tests.reports.records import SAMPLES, SHA256, healthy, hostile, mixed, nothing, planned, result
+from tests.reports.records import SHA256, healthy, hostile, mixed, nothing, planned, result
+from tests.reports.shipping_records import EVERY
 
 
 def written(*records: RunRecord) -> str:
-    return junit_xml(records, [score(r) for r in records])
+    return junit_xml([judged(r) for r in records])
 
 
 def parsed(*records: RunRecord) -> ElementTree.Element:
     return ElementTree.fromstring(written(*records).encode())
 
 
-@pytest.mark.parametrize("name", SAMPLES)
+@pytest.mark.parametrize("name", EVERY)
 def test_every_sample_is_valid(name: str) -> None:
-    assert junit_problems(written(SAMPLES[name]())) == []
+    assert junit_problems(written(EVERY[name]())) == []
 
 
 def test_several_playbooks_are_one_valid_document_with_a_suite_each() -> None:

@@ -13,13 +13,14 @@ from jsonschema import Draft202012Validator
 
 from pytest_modelqa.core.result import RunRecord
 from pytest_modelqa.core.wire import decode, decode_answer, decode_request
-from pytest_modelqa.decision import score
+from pytest_modelqa.decision.judging import judged
 from pytest_modelqa.reports.json_report import to_json
 from pytest_modelqa.runtime.merge import records
 from pytest_modelqa.runtime.store import read
 from tests.reports.evidence_lines import EXCHANGES, checksum, lines
-from tests.reports.records import SAMPLES, healthy, mixed
+from tests.reports.records import healthy, mixed
 from tests.reports.regenerate import FOLDER, SCHEMAS, current
+from tests.reports.shipping_records import EVERY
 
 Change = Callable[[Any], object]
 
@@ -47,16 +48,16 @@ def test_the_committed_report_is_valid_and_reads_back(path: Path) -> None:
     assert list(REPORT.iter_errors(document)) == []
     (report,) = document["reports"]
     record = decode(RunRecord, report["record"])
-    assert record == SAMPLES[path.name.partition(".")[0]]()
-    assert to_json([record], [score(record)]) == path.read_text(encoding="utf-8")
+    assert record == EVERY[path.name.partition(".")[0]]()
+    assert to_json([judged(record)]) == path.read_text(encoding="utf-8")
 
 
 def test_every_sample_is_committed() -> None:
-    assert {p.name.partition(".")[0] for p in FOLDER.glob("*.report.json")} == set(SAMPLES)
+    assert {p.name.partition(".")[0] for p in FOLDER.glob("*.report.json")} == set(EVERY)
 
 
 def test_no_reports_are_a_valid_document() -> None:
-    assert list(REPORT.iter_errors(json.loads(to_json([], [])))) == []
+    assert list(REPORT.iter_errors(json.loads(to_json([])))) == []
 
 
 def _first(document: Any) -> Any:
@@ -93,7 +94,7 @@ REPORT_MISTAKES: dict[str, Change] = {
 @pytest.mark.parametrize("name", REPORT_MISTAKES)
 def test_the_report_schema_refuses(name: str) -> None:
     record = healthy()
-    document = json.loads(to_json([record], [score(record)]))
+    document = json.loads(to_json([judged(record)]))
     assert list(REPORT.iter_errors(document)) == []
     REPORT_MISTAKES[name](document)
     assert list(REPORT.iter_errors(document)) != []

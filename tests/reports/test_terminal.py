@@ -13,12 +13,12 @@ import pytest
 
 from pytest_modelqa.core.result import CaseResult, RunRecord
 from pytest_modelqa.core.verdict import Outcome, unavailable
-from pytest_modelqa.decision import score
+from pytest_modelqa.decision.judging import judged
+from pytest_modelqa.decision.score import score
 from pytest_modelqa.reports.summary import groups, next_steps, slowest, speeds
 from pytest_modelqa.reports.terminal import MOST_FAILURES, render
 from tests.reports.records import (
     CELLS,
-    SAMPLES,
     SHA256,
     every_case,
     gateway_failed,
@@ -30,12 +30,13 @@ from tests.reports.records import (
     result,
 )
 from tests.reports.records import unavailable as nothing_available
+from tests.reports.shipping_records import EVERY
 
 OWN_COLORS = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def rendered(*records: RunRecord, width: int = 100, color: bool = False) -> str:
-    return render(records, [score(r) for r in records], {}, width=width, color=color)
+    return render([judged(r) for r in records], {}, width=width, color=color)
 
 
 def steps(whole: RunRecord) -> str:
@@ -43,9 +44,9 @@ def steps(whole: RunRecord) -> str:
 
 
 @pytest.mark.parametrize("width", [80, 100, 120])
-@pytest.mark.parametrize("name", SAMPLES)
+@pytest.mark.parametrize("name", EVERY)
 def test_plain_text_is_ascii_without_control_characters(name: str, width: int) -> None:
-    text = rendered(SAMPLES[name](), width=width)
+    text = rendered(EVERY[name](), width=width)
     assert text.isascii()
     assert all(line.isprintable() for line in text.split("\n"))
     assert all(line == line.rstrip() for line in text.split("\n"))
@@ -57,9 +58,9 @@ def test_prose_and_tables_fit_the_page(width: int) -> None:
     assert all(re.match(r"\s*(\d\.|try:) ", line) for line in wide), wide
 
 
-@pytest.mark.parametrize("name", SAMPLES)
+@pytest.mark.parametrize("name", EVERY)
 def test_color_adds_nothing_but_colors(name: str) -> None:
-    colored = rendered(SAMPLES[name](), color=True)
+    colored = rendered(EVERY[name](), color=True)
     bare = OWN_COLORS.sub("", colored)
     assert bare != colored
     assert all(line.isprintable() for line in bare.split("\n"))
@@ -81,7 +82,7 @@ def test_case_ids_commands_and_paths_are_never_wrapped() -> None:
     bad = result(case, Outcome.FALSIFIED)
     whole = replace(mixed(), results=(bad, *mixed().results))
     path = Path("/folder" * 30) / "junit.xml"
-    text = render([whole], [score(whole)], {"junit": path}, width=80, color=False)
+    text = render([judged(whole)], {"junit": path}, width=80, color=False)
     lines = text.split("\n")
     assert f"  FALSIFIED {CELLS[0]}::{name}" in lines
     assert f"  junit  {path}" in lines
@@ -197,9 +198,7 @@ def test_each_condition_has_its_next_step_and_soundness_has_none() -> None:
 
 def test_several_records_follow_each_other_and_paths_come_last() -> None:
     whole = [healthy(), hostile()]
-    text = render(
-        whole, [score(r) for r in whole], {"report": Path("r.json")}, width=100, color=False
-    )
+    text = render([judged(r) for r in whole], {"report": Path("r.json")}, width=100, color=False)
     assert text.index("tiny-chat.yaml: ") < text.index(r"b\xf6\xf6k.yaml: ")
     assert text.endswith("Reports\n  report  r.json")
     assert "\nReports\n" not in rendered(healthy())

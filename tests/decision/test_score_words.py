@@ -7,7 +7,7 @@ from dataclasses import replace
 from pytest_modelqa.core.check import Category
 from pytest_modelqa.core.result import PlannedCase, RunRecord
 from pytest_modelqa.core.verdict import Outcome
-from pytest_modelqa.decision import PENALTIES, score
+from pytest_modelqa.decision.score import PENALTIES, score
 from tests.reports.records import artifacts, healthy, planned, result, run_info
 
 CELL = "gguf-q4_1-cpu-chat"

@@ -13,7 +13,7 @@ from pytest_modelqa.core.check import Category
 from pytest_modelqa.core.result import PlannedCase, RunRecord
 from pytest_modelqa.core.score import Score
 from pytest_modelqa.core.verdict import Outcome
-from pytest_modelqa.decision import GRADES, STATUS, WEIGHTS, grade_of, score
+from pytest_modelqa.decision.score import GRADES, STATUS, WEIGHTS, grade_of, score
 from tests.reports.records import (
     CELLS,
     OTHER_SHA256,
@@ -31,7 +31,7 @@ from tests.reports.records import (
 
 pytestmark = pytest.mark.tier1
 
-DOCUMENT = Path(__file__).parents[1].joinpath("docs", "score.md").read_text(encoding="utf-8")
+DOCUMENT = Path(__file__).parents[2].joinpath("docs", "score.md").read_text(encoding="utf-8")
 RELAXED = settings(deadline=None)
 OUTCOMES = st.sampled_from([*Outcome, None])
 CASES = st.lists(st.tuples(st.sampled_from(Category), OUTCOMES), max_size=40)

@@ -1,0 +1,26 @@
+"""Shares as JSON and as text: nothing that is unknown becomes a number."""
+
+from __future__ import annotations
+
+import math
+
+_HUNDREDTHS = 10_000
+_ROUNDING = 1e-7
+"""0.57 * 10000 is 5699.999...: without this 57 % would be shown as 56.99 %."""
+
+
+def as_share(share: float | None) -> float | None:
+    """None where it is unknown: JSON has no NaN."""
+    return None if share is None or math.isnan(share) else share
+
+
+def percentage(share: float | None) -> float | None:
+    """In percent, hundredths rounded down, so that nothing rounds up to a threshold."""
+    known = as_share(share)
+    return None if known is None else math.floor(known * _HUNDREDTHS + _ROUNDING) / 100
+
+
+def percent(share: float | None) -> str:
+    """`95.5 %`, or `-` where it is unknown."""
+    known = percentage(share)
+    return "-" if known is None else f"{known:g} %"
