@@ -2,8 +2,10 @@
 
 A builder is a module that runs as `python -m MODULE FOLDER`, fills that folder with the same bytes
 for the same libraries, and writes its progress to stderr. It is never imported here: entry-point
-group `modelqa.builders` names it, and it runs in a process of its own, once for each version of
-its source and of its libraries.
+group `modelqa.builders` names it (`MODULE`, or `MODULE:VARIANT` for `python -m MODULE FOLDER
+VARIANT`), and it runs in a process of its own, once for each version of its source and of its
+libraries. Its source is the Python files of its package, and what the package's `sources.txt`
+lists, one pattern a line, relative to the package.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ import hashlib
 import subprocess
 import sys
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, version
 from importlib.util import find_spec
 from pathlib import Path
@@ -24,6 +26,7 @@ from pytest_modelqa.core.ids import canonical, digest
 GROUP = "modelqa.builders"
 LIBRARIES = ("torch", "transformers", "tokenizers", "safetensors")
 """What a builder trains with; their versions are part of what its result is known by."""
+LISTING = "sources.txt"
 _KEPT_LINES = 20
 
 
@@ -35,7 +38,7 @@ def built(name: str, cache: Path, say: Callable[[str], None] = lambda _: None) -
     """
     entry = _builder(name)
     target = cache / "built" / f"{name}-{_key(name, entry.module)}"
-    publish(target, lambda part: _run(name, entry.module, part, say))
+    publish(target, lambda part: _run(name, entry, part, say))
     return target
 
 
@@ -57,26 +60,48 @@ def _key(name: str, module: str) -> str:
         versions = {library: version(library) for library in LIBRARIES}
     except PackageNotFoundError as error:
         raise missing_extra(f"building {name}", str(error.name), "hf") from error
-    source = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sources(module)}
+    source = {
+        named: hashlib.sha256(path.read_bytes()).hexdigest()
+        for named, path in sources(module).items()
+    }
     return digest(canonical({"source": source, "versions": versions}))[:32]
 
 
-def sources(module: str) -> list[Path]:
-    """The Python files of a package, found without importing it or its parents."""
+def sources(module: str) -> dict[str, Path]:
+    """What a builder is made of, by path from its package, found without importing anything."""
     top, *rest = module.split(".")
     spec = find_spec(top)
-    roots = spec.submodule_search_locations if spec else None
-    found = sorted(p for root in roots or () for p in Path(root, *rest).glob("*.py"))
+    roots = [
+        Path(root, *rest) for root in (spec.submodule_search_locations if spec else None) or ()
+    ]
+    found = sorted(path for root in roots for path in root.glob("*.py"))
     if not found:
         raise Unavailable(
             f"the builder {module} is registered, but its package is not here",
             remedy="python -m pip install --force-reinstall pytest-modelqa",
         )
-    return found
+    package = found[0].parent
+    return {path.name: path for path in found} | dict(_listed(package))
 
 
-def _run(name: str, module: str, folder: Path, say: Callable[[str], None]) -> None:
-    command = [sys.executable, "-m", module, str(folder)]
+def _listed(package: Path) -> Iterator[tuple[str, Path]]:
+    """The files that `sources.txt` names. Raises Unavailable where a pattern finds none."""
+    listing = package / LISTING
+    for pattern in listing.read_text(encoding="utf-8").split() if listing.is_file() else ():
+        files = sorted(package.glob(pattern))
+        if not files:
+            raise Unavailable(
+                f"{pattern} names no file",
+                where=str(listing),
+                remedy="python -m pip install --force-reinstall pytest-modelqa",
+            )
+        for file in files:
+            yield Path(pattern).with_name(file.name).as_posix(), file
+
+
+def _run(name: str, entry: EntryPoint, folder: Path, say: Callable[[str], None]) -> None:
+    variant = [entry.attr] if entry.attr else []
+    command = [sys.executable, "-m", entry.module, str(folder), *variant]
     last: deque[str] = deque(maxlen=_KEPT_LINES)
     with subprocess.Popen(
         command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors="replace"
@@ -88,5 +113,5 @@ def _run(name: str, module: str, folder: Path, say: Callable[[str], None]) -> No
         raise ModelQAError(
             f"the builder {name} ended with {process.returncode}:\n" + "\n".join(last),
             where=f"build:{name}",
-            remedy=f"python -m {module} FOLDER shows all it says",
+            remedy=f"python -m {' '.join([entry.module, 'FOLDER', *variant])} shows all it says",
         )

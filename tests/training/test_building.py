@@ -149,6 +149,30 @@ def test_the_command_copies_and_tells_in_json(
 
 
 def test_ci_light_is_registered_and_its_source_is_found_without_torch() -> None:
-    names = {path.name for path in build.sources("training.ci_light")}
-    assert {"__main__.py", "corpus.py", "train.py"} <= names
+    assert {"__main__.py", "corpus.py", "train.py"} <= build.sources("training.ci_light").keys()
     assert "ci-light" in build.builders()
+
+
+def test_what_a_package_lists_is_part_of_its_source(site: Path, tmp_path: Path) -> None:
+    """A recipe beside the package; a pattern without files is no source at all."""
+    (site / "recipes").mkdir()
+    (site / "recipes" / "a.json").write_text("{}")
+    listing = site / "planted_sound" / "sources.txt"
+    listing.write_text("../recipes/*.json\n")
+    assert build.sources("planted_sound").keys() >= {"__main__.py", "../recipes/a.json"}
+    first = built("sound", tmp_path / "cache")
+    (site / "recipes" / "a.json").write_text("{ }")
+    assert built("sound", tmp_path / "cache") != first
+    listing.write_text("../recipes/*.yaml\n")
+    with pytest.raises(Unavailable, match="names no file"):
+        built("sound", tmp_path / "cache")
+
+
+def test_a_variant_is_a_second_argument(site: Path, tmp_path: Path) -> None:
+    points = site / "planted-1.0.dist-info" / "entry_points.txt"
+    points.write_text(points.read_text() + "half = planted_sound:half\n")
+    source = site / "planted_sound" / "__main__.py"
+    source.write_text(SOUND + 'Path(sys.argv[1], "said").write_text(" ".join(sys.argv[2:]))\n')
+    half, whole = (built(name, tmp_path / "cache") for name in ("half", "sound"))
+    assert (half / "said").read_text() == "half"
+    assert not (whole / "said").read_text()

@@ -122,6 +122,19 @@ WRONG = [
     ("output", {"directory": ""}, "output.directory", "at least 1 character"),
     ("dataset", {}, "dataset", "needs `train`"),
     ("dataset", {"synthetic": {"size": 8}}, "dataset.synthetic.size", "at least 9"),
+    ("dataset", {"synthetic": {"seed": 1}}, "dataset.synthetic", "either `size` or `sets`"),
+    (
+        "dataset",
+        {"synthetic": {"sets": [{"set": "guardrails", "records": 4}]}},
+        "dataset.synthetic.sets",
+        "needs `eval`",
+    ),
+    (
+        "dataset",
+        {"synthetic": {"sets": [{"set": n, "records": 4} for n in ("eval", "guardrails", "eval")]}},
+        "dataset.synthetic.sets[2].set",
+        "counted twice",
+    ),
     ("trainig", {}, "trainig", "did you mean 'training'"),
 ]
 

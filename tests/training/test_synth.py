@@ -22,7 +22,7 @@ from tree_sitter_typescript import language_typescript
 from pytest_modelqa.core.errors import UsageError
 from training.data import leaks
 from training.records import HOLD_OUT, TRAINING_SETS, Record, RecordFile, digest_of, read
-from training.synth import GENERATOR, Sets, generate, sizes, write
+from training.synth import GENERATOR, Sets, drawn, generate, sizes, write
 from training.synth.diversity import distinct, diversity
 from training.synth.draw import Draw, share
 from training.synth.tools import TOOLS
@@ -85,6 +85,17 @@ def test_two_processes_with_other_hash_seeds_make_the_same_sets() -> None:
 def test_a_larger_size_begins_with_the_records_of_a_smaller_one(sets: Sets) -> None:
     for small, large in zip(generate(90, 0).files, sets.files, strict=True):
         assert large.records[: len(small.records)] == small.records
+
+
+def test_sets_that_are_counted_are_made_alone_and_begin_as_they_would_among_all(
+    sets: Sets,
+) -> None:
+    chosen = drawn({"guardrails": 5, HOLD_OUT: 3}, 0)
+    assert [p.name for p in chosen.train] == ["guardrails"]
+    whole = {p.name: p.records for p in sets.files}
+    for part in chosen.files:
+        assert part.records == whole[part.name][: len(part.records)]
+    assert len(chosen.hold_out.records) == 3
 
 
 def test_another_seed_makes_other_records(sets: Sets) -> None:

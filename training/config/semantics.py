@@ -11,6 +11,9 @@ from pytest_modelqa.artifacts.sources import parse as parse_source
 from pytest_modelqa.core.errors import UsageError
 from pytest_modelqa.playbook.positions import Flaw, Key, Tree
 
+LEAST_SIZE = 9
+"""Records of all nine sets together: one of each."""
+
 
 def semantic_flaws(tree: Tree) -> Iterator[Flaw]:
     """All of them; values of a wrong type are left to the shape."""
@@ -54,6 +57,24 @@ def _either_files_or_generator(tree: Tree) -> Iterator[Flaw]:
                 yield _flaw(tree, ("dataset", key), "either files or `synthetic`, not both")
     elif not dataset.get("train"):
         yield _flaw(tree, ("dataset",), "needs `train`, a list of files, or `synthetic`")
+
+
+def _sizes_of_what_is_made(tree: Tree) -> Iterator[Flaw]:
+    made = _at(tree, "dataset", "synthetic")
+    if not isinstance(made, dict):
+        return
+    sets = made.get("sets")
+    names = [s.get("set") for s in sets if isinstance(s, dict)] if isinstance(sets, list) else []
+    path = ("dataset", "synthetic")
+    if bool(made.get("size")) == bool(sets):
+        yield _flaw(tree, path, "needs either `size` or `sets`")
+    elif sets and not {"eval"} < set(names):
+        yield _flaw(tree, (*path, "sets"), "needs `eval` and one training set at least")
+    elif isinstance(size := made.get("size"), int) and size < LEAST_SIZE and not sets:
+        yield _flaw(tree, (*path, "size"), f"{size} records do not fill nine sets; at least 9")
+    for i, name in enumerate(names):
+        if name in names[:i]:
+            yield _flaw(tree, (*path, "sets", i, "set"), f"{name!r} is counted twice")
 
 
 def _distinct_files(tree: Tree) -> Iterator[Flaw]:
@@ -101,6 +122,7 @@ def _warm_up_within_the_run(tree: Tree) -> Iterator[Flaw]:
 _RULES: tuple[Callable[[Tree], Iterator[Flaw]], ...] = (
     _source,
     _either_files_or_generator,
+    _sizes_of_what_is_made,
     _distinct_files,
     _distinct_modules,
     _half_precision_on_cpu,

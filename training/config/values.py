@@ -26,6 +26,17 @@ Padding = Literal["batch", "max_length", "packing"]
 Device = Literal["auto", "mps", "cuda", "cpu"]
 Precision = Literal["fp32", "fp16", "bf16"]
 Action = Literal["warn", "stop", "off"]
+SetName = Literal[
+    "style_core",
+    "domain_patterns",
+    "process_framework",
+    "domain_representatives",
+    "style_refactor",
+    "guardrails",
+    "tool_awareness",
+    "reporting_protocol",
+    "eval",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,10 +76,29 @@ class DataFile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Synthetic:
-    """Data that the generator makes: the nine sets, in the seed's proportions."""
+class SetSize:
+    """How many records of one set are made."""
 
-    size: Annotated[int, Field(ge=9, le=1_000_000, description="records of all nine sets together")]
+    set: SetName
+    records: Annotated[int, Field(ge=1, le=1_000_000, description="how many")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Synthetic:
+    """Data that the generator makes: all nine sets by `size`, or those that `sets` counts."""
+
+    size: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=1_000_000,
+            description="records of all nine sets together, in the seed's proportions; at least 9",
+        ),
+    ] = 0
+    sets: Annotated[
+        tuple[SetSize, ...],
+        Field(description="instead of `size`: training sets, and `eval`, the hold-out"),
+    ] = ()
     seed: Annotated[Seed, Field(description="of the generator")] = 0
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from pytest_modelqa.core.errors import Problem
 from training.config import TrainingConfig, require_files
 from training.records import DataError, RecordFile, read
-from training.synth import generate
+from training.synth import drawn, sizes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +41,8 @@ def load(config: TrainingConfig) -> Data:
     """Read all files. Raises ConfigError where some are missing, DataError with all mistakes."""
     synthetic = config.dataset.synthetic
     if synthetic is not None:
-        made = generate(synthetic.size, synthetic.seed)
+        counted = {str(each.set): each.records for each in synthetic.sets}
+        made = drawn(counted or sizes(synthetic.size), synthetic.seed)
         return Data(train=made.train, eval=made.hold_out)
     require_files(config)
     problems: list[tuple[str, Problem]] = []

@@ -4,7 +4,7 @@ Synthetic, and says so: every record carries the generator's name in its metadat
 manifest. Training and hold-out draw from disjoint templates and values.
 """
 
-from training.synth.sides import GENERATOR, Sets, generate, sizes
+from training.synth.sides import GENERATOR, Sets, drawn, generate, sizes
 from training.synth.write import write
 
-__all__ = ["GENERATOR", "Sets", "generate", "sizes", "write"]
+__all__ = ["GENERATOR", "Sets", "drawn", "generate", "sizes", "write"]

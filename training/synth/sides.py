@@ -58,11 +58,19 @@ def sizes(size: int) -> Mapping[str, int]:
 
 
 def generate(size: int, seed: int) -> Sets:
-    """Make all nine sets. Raises UsageError where a grammar cannot make so many prompts."""
-    counts = sizes(size)
+    """Make all nine sets in the seed's proportions. Raises what `sizes` and `drawn` raise."""
+    return drawn(sizes(size), seed)
+
+
+def drawn(counts: Mapping[str, int], seed: int) -> Sets:
+    """Make the sets that are counted, the hold-out among them, from one record each.
+
+    Raises UsageError where a grammar cannot make so many prompts.
+    """
     train = tuple(
         _file(name, _records(_only(name), counts[name], name, "train", seed))
         for name in TRAINING_SETS
+        if name in counts
     )
     held = _records(_mixed(), counts[HOLD_OUT], HOLD_OUT, "held", seed)
     return Sets(train=train, hold_out=_file(HOLD_OUT, held))
