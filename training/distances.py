@@ -17,6 +17,12 @@ class Distances:
     finite: bool
 
 
+def largest(values: Sequence[float]) -> float:
+    """The largest of some; NaN where any is, or where there are none."""
+    odd = not values or any(map(math.isnan, values))
+    return math.nan if odd else max(values)
+
+
 def summary(values: Sequence[float]) -> Distances:
     """Mean and largest; NaN is never smaller than a number."""
     finite = bool(values) and all(map(math.isfinite, values))

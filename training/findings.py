@@ -1,35 +1,83 @@
-"""What a check of a stage concludes: its name, whether it holds, and how much was looked at."""
+"""What a check of a stage measures: a number, the bounds it must lie in, and how much was seen.
+
+Whether a check holds follows from its numbers alone; so a playbook may judge the same numbers by
+bounds of its own.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from pytest_modelqa.core.errors import Refused
 
+Value = str | int | float | bool | None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One check's conclusion. `reason` names what was measured, also where it holds."""
+    """One check. It holds where `tested` is positive and least <= `value` <= most.
+
+    `reason` names what was measured, also where it holds. A bound that is None does not bound, and
+    NaN is within no bounds. `tested` is 0 where there was too little to tell.
+    """
 
     check: str
-    passed: bool
+    value: float
+    tested: int
     reason: str
+    least: float | None = None
+    most: float | None = None
+
+    @property
+    def passed(self) -> bool:
+        """Whether it holds; a number without bounds shows nothing."""
+        if self.tested < 1 or not math.isfinite(self.value):
+            return False
+        low = self.least is None or self.value >= self.least
+        high = self.most is None or self.value <= self.most
+        return (self.least, self.most) != (None, None) and low and high
+
+    @property
+    def values(self) -> dict[str, Value]:
+        """For JSON, and as a row of a measurement; without numbers where one is not finite."""
+        bounds = [bound for bound in (self.least, self.most) if bound is not None]
+        told = all(map(math.isfinite, (self.value, *bounds)))
+        return {
+            "check": self.check,
+            "passed": self.passed,
+            "reason": self.reason,
+            "value": self.value if told else None,
+            "least": self.least if told else None,
+            "most": self.most if told else None,
+            "tested": self.tested,
+        }
 
 
-def held(check: str, reason: str) -> Finding:
-    """A check that holds."""
-    return Finding(check=check, passed=True, reason=reason)
+def counted(check: str, wrong: int, tested: int, reason: str) -> Finding:
+    """`wrong` of `tested` things are not as they should be; none may be."""
+    return Finding(check=check, value=wrong, most=0, tested=tested, reason=reason)
 
 
-def failed(check: str, reason: str) -> Finding:
-    """A check that does not hold, or that could not be made."""
-    return Finding(check=check, passed=False, reason=reason)
+def held(check: str, reason: str, tested: int = 1) -> Finding:
+    """Of all that was looked at, nothing is wrong."""
+    return counted(check, 0, tested, reason)
 
 
-def judged(check: str, passed: bool, reason: str) -> Finding:
-    """A check and its conclusion."""
-    return Finding(check=check, passed=bool(passed), reason=reason)
+def failed(check: str, reason: str, tested: int = 1) -> Finding:
+    """Something is wrong, or it could not be looked at."""
+    return counted(check, 1, tested, reason)
+
+
+def judged(check: str, right: bool, reason: str, tested: int = 1) -> Finding:
+    """One or the other of these."""
+    return (held if right else failed)(check, reason, tested)
+
+
+def too_few(check: str, reason: str) -> Finding:
+    """Not enough was there to tell: it does not hold, and shows no defect."""
+    return Finding(check=check, value=math.nan, tested=0, reason=reason)
 
 
 def all_hold(findings: Iterable[Finding]) -> bool:

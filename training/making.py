@@ -1,6 +1,7 @@
 """Stages made once and kept in the cache, each by what it depends on: for fixtures and playbooks.
 
-Heavy work runs in processes of its own, so that whoever asks never loads a model.
+Heavy work runs in processes of its own, so that whoever asks never loads a model; a process that is
+there for it alone may do it itself.
 """
 
 from __future__ import annotations
@@ -16,35 +17,70 @@ from pathlib import Path
 
 from pytest_modelqa.artifacts.folders import publish
 from pytest_modelqa.artifacts.hashing import measured
-from pytest_modelqa.core.errors import ModelQAError
+from pytest_modelqa.core.errors import ExitCode, ModelQAError, OutputError, Refused, UsageError
 from pytest_modelqa.core.ids import content_key
-from training.bases import find
+from training import adapters
+from training.bases import base_of, find
 from training.config import TrainingConfig, load, require_files
 from training.conversion import converted
 from training.loop.job import LIBRARIES, values_of
+from training.loop.run import train
+from training.merge.run import Request, merge
 
 CI_LIGHT = Path(__file__).parent / "configs" / "ci-light.json"
-_MODELQA = "import sys; from pytest_modelqa.cli import main; sys.exit(main(sys.argv[1:]))"
-_APART = ("ci_light", "memory")
-"""Parts of this package that no run depends on: the builder of the base, and planning."""
+_MODELQA = """\
+import sys, traceback
+try:
+    from pytest_modelqa.cli import main
+    code = main(sys.argv[1:])
+except Exception:
+    traceback.print_exc()
+    code = 3
+sys.exit(code)
+"""
+"""A defect of ours ends with 3, where Python says 1: that means that a check does not hold."""
+_APART = {
+    "ci_light", "memory", "modelfile", "web4_agent",
+    "cli.py", "conversion.py", "fixtures.py", "measure.py", "served.py",
+}  # fmt: skip
+"""Parts of this package that no run or merge depends on: builders, planning, what comes after."""
+_ERRORS: Mapping[int, type[ModelQAError]] = {
+    ExitCode.FAILED: Refused,
+    ExitCode.MODEL_LOAD: Refused,
+    ExitCode.USAGE: UsageError,
+    ExitCode.OUTPUT: OutputError,
+}
+"""What a command's exit code means to whoever asked for the stage that it makes."""
 
 Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stages:
-    """The stages of one configuration; each is made when it is first asked for."""
+    """The stages of one configuration; each is made when it is first asked for.
+
+    `run`, `merge` and `file` are stages that are there already: a finished run's folder, the folder
+    of a merged model, a GGUF file. `apart` is false in a process that may load models.
+    """
 
     config: Path
     cache: Path
     say: Say
+    run: Path | None = None
+    merge: Path | None = None
+    file: Path | None = None
+    apart: bool = True
 
     def base(self) -> Path:
         """The base model's folder of safetensors."""
+        if self.run is not None:
+            return base_of(self.run, None, self.say).folder
         return find(load(self.config).model, self.say).folder
 
     def adapter(self) -> Path:
         """The folder of a finished run."""
+        if self.run is not None:
+            return self.run
         config = load(self.config)
         require_files(config)
         target = self.cache / "trained" / f"{self.config.stem}-{self._key(config)}"
@@ -53,24 +89,37 @@ class Stages:
 
     def merged(self) -> Path:
         """The merged model's folder, verified."""
+        if self.merge is not None:
+            return self.merge
         adapter = self.adapter()
-        target = self.cache / "merged" / adapter.parent.name
-        publish(target, lambda part: self._run("merge", str(adapter), "-o", str(part / "model")))
+        name = (
+            adapter.parent.name
+            if self.run is None
+            else f"run-{measured(adapter / adapters.WEIGHTS)[:32]}"
+        )
+        target = self.cache / "merged" / name
+        publish(target, lambda part: self._merge(adapter, part / "model"))
         return target / "model"
 
     def gguf(self, quantisation: str) -> Path:
         """The merged model as GGUF, with its template and vocabulary."""
-        return converted(self.merged(), quantisation, self.cache)
+        return self.file or converted(self.merged(), quantisation, self.cache)
 
     def _train(self, config: TrainingConfig, target: Path, part: Path) -> None:
         """Into `part`; the configuration differs in where it writes alone."""
-        values = values_of(config)
-        values["dataset"] = {k: v for k, v in values["dataset"].items() if v}
-        values["output"] = {"directory": str(part / "run"), "timestamped": False}
         file = part / "config.json"
-        file.write_text(json.dumps(values, indent=2), encoding="utf-8")
+        write_config(config, file, part / "run")
         self.say(f"training {target.name}")
-        self._run("train", "run", str(file))
+        if self.apart:
+            self._run("train", "run", str(file))
+        else:
+            train(load(file), self.say)
+
+    def _merge(self, adapter: Path, output: Path) -> None:
+        if self.apart:
+            self._run("merge", str(adapter), "-o", str(output))
+        else:
+            merge(Request(adapter=adapter, output=output), self.say)
 
     def _key(self, config: TrainingConfig) -> str:
         """Of what the result depends on: configuration, data, base, libraries and our source."""
@@ -81,7 +130,7 @@ class Stages:
         return content_key(values, data, base, dict(_versions()), sources_hash())
 
     def _run(self, *arguments: str) -> None:
-        """One command in a process of its own. Raises ModelQAError with what it said."""
+        """One command in a process of its own. Raises the error that its exit code stands for."""
         done = subprocess.run(
             [sys.executable, "-c", _MODELQA, *arguments],
             capture_output=True,
@@ -89,12 +138,21 @@ class Stages:
             check=False,
         )
         if done.returncode:
-            raise ModelQAError(
+            kind = _ERRORS.get(done.returncode, ModelQAError)
+            raise kind(
                 f"modelqa {' '.join(arguments[:2])} ended with {done.returncode}: "
                 f"{done.stderr[-2000:]}",
                 where=str(self.config),
                 remedy=f"modelqa train run {self.config} shows all it says",
             )
+
+
+def write_config(config: TrainingConfig, file: Path, run: Path) -> None:
+    """The configuration as JSON, but that the run is written to the folder `run`."""
+    values = values_of(config)
+    values["dataset"] = {k: v for k, v in values["dataset"].items() if v}
+    values["output"] = {"directory": str(run), "timestamped": False}
+    file.write_text(json.dumps(values, indent=2), encoding="utf-8")
 
 
 def sources_hash() -> str:

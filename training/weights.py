@@ -9,7 +9,7 @@ import torch
 from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 
-from pytest_modelqa.core.errors import missing_extra
+from pytest_modelqa.core.errors import Unavailable, missing_extra
 from training import probes
 from training.adapters import Adapter
 from training.distances import Distances, summary
@@ -18,6 +18,29 @@ from training.distances import Distances, summary
 def load(folder: Path) -> Any:
     """A folder's model in float32, in evaluation mode."""
     return AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, local_files_only=True)
+
+
+def load_gguf(file: Path) -> Any:
+    """A GGUF file's weights in float32, whatever they are stored in, by transformers' reader.
+
+    Raises Unavailable where transformers does not know the file's architecture or types.
+    """
+    try:
+        return AutoModelForCausalLM.from_pretrained(
+            file.parent, gguf_file=file.name, dtype=torch.float32, local_files_only=True
+        )
+    except (ValueError, KeyError, NotImplementedError) as error:
+        raise Unavailable(
+            f"transformers cannot read its weights: {error}",
+            where=str(file),
+            remedy="compare it by the block `parity`, which asks llama.cpp",
+        ) from error
+
+
+def between(reference: Any, other: Any, rows: list[list[int]]) -> Distances:
+    """How far two models lie apart over all positions of `rows`."""
+    wanted = probes.log_probabilities(reference, rows)
+    return summary(probes.divergences(wanted, probes.log_probabilities(other, rows)))
 
 
 def adapted(base: Path, adapter: Adapter) -> Any:

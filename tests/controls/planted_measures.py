@@ -114,3 +114,11 @@ def _second(block: str, artifact: Path, options: Options) -> Rows:
 bad_gradient = partial(_second, "gradients")
 bad_fuzz = partial(_second, "fuzz")
 bad_memory = partial(_second, "memory")
+bad_training = partial(_second, "training")
+
+
+def sound_training(artifact: Path, options: Options) -> Rows:
+    """A stage of which everything holds."""
+    from tests.checks.numeric.rows import HEALTHY
+
+    return [dict(row) for row in HEALTHY["training"]]

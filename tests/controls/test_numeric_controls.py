@@ -154,6 +154,20 @@ def test_negative_control_one_planted_row_turns_its_block_red(
     }
 
 
+@pytest.mark.parametrize(
+    ("measure", "outcome"),
+    [("sound_training", Outcome.CORROBORATED), ("bad_training", Outcome.FALSIFIED)],
+)
+def test_negative_control_a_planted_row_turns_a_stage_of_training_red(
+    scripted: ScriptedPlaybook, register: Register, measure: str, outcome: Outcome
+) -> None:
+    register({"training": named(measure)})
+    results = measured(scripted(extra="training: {stages: [data]}"))
+    assert {r.case.gate: r.verdict.outcome for r in results.values()} == {
+        "F-TRAINING-DATA": outcome
+    }
+
+
 def test_negative_control_a_measurement_that_hangs_is_killed_at_its_deadline(
     scripted: ScriptedPlaybook, register: Register
 ) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -49,7 +48,7 @@ def verify(
 def tell(findings: Sequence[Finding], folder: Path, *, as_json: bool) -> None:
     """Print every check with its reason."""
     if as_json:
-        checks = [dataclasses.asdict(f) for f in findings]
+        checks = [f.values for f in findings]
         values = {"path": str(folder), "passed": all_hold(findings), "checks": checks}
         typer.echo(json.dumps(values))
     else:

@@ -12,7 +12,7 @@ import numpy as np
 from pytest_modelqa.artifacts.hashing import measured
 from training.adapters import Adapter, Matrix
 from training.distances import Distances
-from training.findings import Finding, failed, held, judged
+from training.findings import Finding, counted, failed, held
 from training.loop import output
 from training.loop.reading import Run
 from training.written import RUN
@@ -44,8 +44,8 @@ def complete(run: Run) -> Finding:
         missing.append(f"{output.LOGS}/events*")
     if missing or empty:
         said = [f"{n} is missing" for n in missing] + [f"{n} is empty" for n in empty]
-        return failed("files", "; ".join(said))
-    return held("files", f"{len(FILES)} expected files are there")
+        return counted("files", len(said), len(FILES), "; ".join(said))
+    return held("files", f"{len(FILES)} expected files are there", len(FILES))
 
 
 def unchanged_files(run: Run) -> Finding:
@@ -59,7 +59,7 @@ def unchanged_files(run: Run) -> Finding:
             return failed("manifest", f"{name} is gone")
         if measured(path) != sha256:
             return failed("manifest", f"{name} is not what the run wrote")
-    return held("manifest", f"{len(listed)} files are what the run wrote")
+    return held("manifest", f"{len(listed)} files are what the run wrote", len(listed))
 
 
 def plausible(run: Run) -> Finding:
@@ -69,7 +69,7 @@ def plausible(run: Run) -> Finding:
         return failed("statistics", problem)
     s = run.statistics
     reason = f"{s['steps']} steps, {s['samples_seen']} samples, {s['tokens']} tokens, "
-    return held("statistics", f"{reason}final loss {s['final_loss']:.4f}")
+    return held("statistics", f"{reason}final loss {s['final_loss']:.4f}", len(_POSITIVE))
 
 
 def _statistics_problem(run: Run) -> str:
@@ -118,7 +118,8 @@ def as_configured(run: Run, adapter: Adapter) -> Finding:
         return failed("adapter-settings", f"r, alpha, modules are {found}, asked for was {wanted}")
     if absent:
         return failed("adapter-settings", f"no matrices of {', '.join(absent)}")
-    return held("adapter-settings", f"r {adapter.r}, alpha {adapter.alpha:g}, {len(modules)} kinds")
+    reason = f"r {adapter.r}, alpha {adapter.alpha:g}, {len(modules)} kinds"
+    return held("adapter-settings", reason, 2 + len(modules))
 
 
 def expected_size(run: Run, adapter: Adapter, base: Mapping[str, tuple[int, ...]]) -> Finding:
@@ -134,16 +135,26 @@ def expected_size(run: Run, adapter: Adapter, base: Mapping[str, tuple[int, ...]
     reason = (
         f"{size:,} bytes; {len(targets)} modules of rank {adapter.r} in float32 take {wanted:,}"
     )
-    return judged("adapter-size", bool(targets) and wanted <= size <= wanted + slack, reason)
+    return Finding(
+        check="adapter-size",
+        value=size,
+        least=wanted,
+        most=wanted + slack,
+        tested=len(targets),
+        reason=reason,
+    )
 
 
 def finite_weights(adapter: Adapter) -> Finding:
     """No NaN or Inf in any matrix."""
-    for module, a, b in adapter.matrices():
-        for name, matrix in (("A", a), ("B", b)):
-            if not np.isfinite(matrix).all():
-                return failed("adapter-finite", f"{module} has NaN or Inf in {name}")
-    return held("adapter-finite", f"{2 * len(adapter.modules)} matrices")
+    odd = [
+        f"{module} has NaN or Inf in {name}"
+        for module, a, b in adapter.matrices()
+        for name, matrix in (("A", a), ("B", b))
+        if not np.isfinite(matrix).all()
+    ]
+    count = 2 * len(adapter.modules)
+    return counted("adapter-finite", len(odd), count, odd[0] if odd else f"{count} matrices")
 
 
 def moved(run: Run, adapter: Adapter) -> Finding:
@@ -157,9 +168,10 @@ def moved(run: Run, adapter: Adapter) -> Finding:
             if hash_of(matrix) == initial[name]:
                 still.append(name)
     count = 2 * len(adapter.modules)
+    reason = f"all {count} matrices moved"
     if still:
-        return failed("adapter-moved", f"{len(still)} of {count} never trained; first {still[0]}")
-    return judged("adapter-moved", count > 0, f"all {count} matrices moved")
+        reason = f"{len(still)} of {count} never trained; first {still[0]}"
+    return counted("adapter-moved", len(still), count, reason)
 
 
 def hash_of(matrix: Matrix) -> str:
@@ -169,8 +181,13 @@ def hash_of(matrix: Matrix) -> str:
 
 def effective(seen: Distances) -> Finding:
     """With the adapter, the model says something else than without."""
-    if not seen.finite:
-        return failed("adapter-effect", f"{seen.positions} positions, and not all are finite")
     reason = f"KL {seen.largest:.3g} nats at most, {seen.mean:.3g} on average"
-    changed = seen.largest > _LEAST_EFFECT
-    return judged("adapter-effect", changed, f"{reason}, over {seen.positions} positions")
+    if not seen.finite:
+        reason = "not all distributions are finite"
+    return Finding(
+        check="adapter-effect",
+        value=seen.largest,
+        least=_LEAST_EFFECT,
+        tested=max(1, seen.positions),
+        reason=f"{reason}, over {seen.positions} positions",
+    )

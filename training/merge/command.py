@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from enum import StrEnum
 from pathlib import Path
@@ -50,7 +49,7 @@ def merge(
     )
     made = merged(request, lambda text: typer.echo(text, err=True))
     if as_json:
-        checks = [dataclasses.asdict(f) for f in made.findings]
+        checks = [f.values for f in made.findings]
         values = {"path": str(made.folder), "sha256": made.sha256, "adapter": str(folder)}
         typer.echo(json.dumps({**values, "checks": checks}))
     else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-from training.findings import Finding, failed, held, judged
+from training.findings import Finding, counted, failed
 from training.merge.measured import Divergence, ModuleDelta, Untouched
 
 _COEFFICIENT = 1e-3
@@ -35,8 +35,9 @@ def judge_untouched(seen: Untouched) -> Finding:
         *(f"{name} is not the base's" for name in seen.added),
     ]
     if problems:
-        return failed("untouched-tensors", f"{len(problems)} problems; {problems[0]}")
-    return judged("untouched-tensors", seen.tensors > 0, f"{seen.tensors} are bit-identical")
+        reason = f"{len(problems)} problems; {problems[0]}"
+        return counted("untouched-tensors", len(problems), max(1, seen.tensors), reason)
+    return counted("untouched-tensors", 0, seen.tensors, f"{seen.tensors} are bit-identical")
 
 
 def judge_logits(seen: Divergence, *, half: bool) -> list[Finding]:
@@ -47,17 +48,21 @@ def judge_logits(seen: Divergence, *, half: bool) -> list[Finding]:
         return [failed("merged-logits", f"{counts}, finite: {base.finite}, {merged.finite}")]
     bound = _OF_EFFECT * base.largest if half else _SAME_LOGITS
     return [
-        judged(
-            "adapter-effect",
-            base.largest > _SAME_LOGITS,
-            f"the adapter moves the base's logits by {base.largest:.3g} nats at most, "
+        Finding(
+            check="adapter-effect",
+            value=base.largest,
+            least=math.nextafter(_SAME_LOGITS, math.inf),
+            tested=base.positions,
+            reason=f"the adapter moves the base's logits by {base.largest:.3g} nats at most, "
             f"{base.mean:.3g} on average, over {base.positions} positions",
         ),
-        judged(
-            "merged-logits",
-            merged.largest <= bound,
-            f"KL of the merged model from the adapted one at most {merged.largest:.3g} nats, "
-            f"the bound is {bound:.3g}, over {merged.positions} positions",
+        Finding(
+            check="merged-logits",
+            value=merged.largest,
+            most=bound,
+            tested=merged.positions,
+            reason=f"KL of the merged model from the adapted one at most {merged.largest:.3g} "
+            f"nats, the bound is {bound:.3g}, over {merged.positions} positions",
         ),
     ]
 
@@ -65,11 +70,11 @@ def judge_logits(seen: Divergence, *, half: bool) -> list[Finding]:
 def _applied(deltas: Sequence[ModuleDelta]) -> Finding:
     """The adapter is in the weights exactly once; what else happened is said."""
     worst = _worst(deltas, lambda d: d.coefficient - 1)
-    if abs(worst.coefficient - 1) <= _COEFFICIENT:
-        return held("merge-applied", f"{len(deltas)} modules changed by their adapter once")
-    count = sum(not abs(d.coefficient - 1) <= _COEFFICIENT for d in deltas)
-    where = f"{worst.module}: {worst.coefficient:.4f} times the adapter; {count} of {len(deltas)}"
-    return failed("merge-applied", f"{_meaning(worst.coefficient)} ({where})")
+    reason = f"{len(deltas)} modules changed by their adapter once"
+    if count := sum(not abs(d.coefficient - 1) <= _COEFFICIENT for d in deltas):
+        times = f"{worst.module}: {worst.coefficient:.4f} times the adapter"
+        reason = f"{_meaning(worst.coefficient)} ({times}; {count} of {len(deltas)})"
+    return _near_one("merge-applied", worst.coefficient, _COEFFICIENT, len(deltas), reason)
 
 
 def _meaning(coefficient: float) -> str:
@@ -83,14 +88,13 @@ def _meaning(coefficient: float) -> str:
 
 
 def _rank(deltas: Sequence[ModuleDelta]) -> Finding:
-    high = [d for d in deltas if not d.rank <= d.r]
-    if high:
-        worst = max(high, key=lambda d: d.rank)
+    worst = max(deltas, key=lambda d: d.rank)
+    reason = f"at most {worst.rank} in {len(deltas)} modules, the adapter's is {worst.r}"
+    if high := sum(d.rank > d.r for d in deltas):
         reason = f"{worst.module} changed with rank {worst.rank}, the adapter's is {worst.r}"
-        return failed("merge-rank", f"{reason}; {len(high)} of {len(deltas)} modules")
-    most = max(d.rank for d in deltas)
-    return held(
-        "merge-rank", f"at most {most} in {len(deltas)} modules, the adapter's is {deltas[0].r}"
+        reason += f"; {high} of {len(deltas)} modules"
+    return Finding(
+        check="merge-rank", value=worst.rank, most=worst.r, tested=len(deltas), reason=reason
     )
 
 
@@ -101,20 +105,38 @@ def _norm(deltas: Sequence[ModuleDelta]) -> Finding:
     worst = _worst(deltas, lambda d: ratio(d) - 1)
     reason = f"{worst.module}: norm of the change {worst.found_norm:.6g}, of scale * B A "
     reason += f"{worst.expected_norm:.6g}, the farthest of {len(deltas)}"
-    return judged("merge-norm", abs(ratio(worst) - 1) <= _NORM, reason)
+    return _near_one("merge-norm", ratio(worst), _NORM, len(deltas), reason)
 
 
 def _exact(deltas: Sequence[ModuleDelta]) -> Finding:
     worst = _worst(deltas, lambda d: d.off)
     reason = f"{worst.module}: {worst.off:.2%} of the weights are not base + scale * B A"
-    return judged("merge-exact", worst.off <= _OFF, f"{reason}, the most of {len(deltas)}")
+    return Finding(
+        check="merge-exact",
+        value=worst.off,
+        most=_OFF,
+        tested=len(deltas),
+        reason=f"{reason}, the most of {len(deltas)}",
+    )
 
 
 def _precision(deltas: Sequence[ModuleDelta]) -> Finding:
     """A 16-bit type may round a small change away."""
     worst = min(deltas, key=lambda d: (not math.isnan(d.kept), d.kept))
     reason = f"{worst.module} keeps {worst.kept:.1%} of its change after rounding"
-    return judged("merge-precision", worst.kept >= _KEPT, f"{reason}, the least of {len(deltas)}")
+    return Finding(
+        check="merge-precision",
+        value=worst.kept,
+        least=_KEPT,
+        tested=len(deltas),
+        reason=f"{reason}, the least of {len(deltas)}",
+    )
+
+
+def _near_one(check: str, value: float, error: float, tested: int, reason: str) -> Finding:
+    return Finding(
+        check=check, value=value, least=1 - error, most=1 + error, tested=tested, reason=reason
+    )
 
 
 def _worst(deltas: Sequence[ModuleDelta], error: Callable[[ModuleDelta], float]) -> ModuleDelta:

@@ -115,5 +115,5 @@ def _record(
         "r": adapter.r,
         "alpha": adapter.alpha,
         "dtype": request.dtype,
-        "findings": [dataclasses.asdict(f) for f in findings],
+        "findings": [f.values for f in findings],
     }

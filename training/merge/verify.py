@@ -39,4 +39,4 @@ def carried(base: Path, merged: Path) -> Finding:
             return failed("carried-over", f"{name} is missing")
         if measured(merged / name) != measured(base / name):
             return failed("carried-over", f"{name} differs from the base's")
-    return held("carried-over", f"{len(names)} files: {', '.join(names)}")
+    return held("carried-over", f"{len(names)} files: {', '.join(names)}", len(names))

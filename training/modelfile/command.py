@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
 import os
@@ -125,7 +124,7 @@ def _tell(
             "sha256": digest,
             "text": text,
             "passed": all_hold(findings),
-            "checks": [dataclasses.asdict(f) for f in findings],
+            "checks": [f.values for f in findings],
             "imported": imported or None,
         }
         typer.echo(json.dumps(values))

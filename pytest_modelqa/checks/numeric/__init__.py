@@ -1,4 +1,4 @@
-"""Blocks that are measured by other packages and judged here: gradients, chaos, fuzz, memory.
+"""Blocks that are measured by other packages and judged here, from gradients to training.
 
 Each asks for rows (`core.measuring`) and judges them; thresholds are the checks' fields, which are
 the block's parameters in a playbook.
@@ -14,6 +14,7 @@ from pytest_modelqa.checks.numeric.chaos import Chaos
 from pytest_modelqa.checks.numeric.fuzz import Fuzz
 from pytest_modelqa.checks.numeric.gradients import Gradients
 from pytest_modelqa.checks.numeric.memory import Memory
+from pytest_modelqa.checks.numeric.training import Training, training
 from pytest_modelqa.core.check import Check
 
 _CHECKS: dict[str, type[Gradients] | type[Chaos] | type[Fuzz] | type[Memory]] = {
@@ -22,11 +23,14 @@ _CHECKS: dict[str, type[Gradients] | type[Chaos] | type[Fuzz] | type[Memory]] = 
     "fuzz": Fuzz,
     "memory": Memory,
 }
-MEASURED = tuple(_CHECKS)
+MEASURED = (*_CHECKS, "training")
 
 
 def numeric(block: str, gates: Sequence[str], parameters: Mapping[str, Any]) -> Iterator[Check]:
-    """The check of a block with its parameters, once for each gate that is named."""
+    """The checks of a block with its parameters, once for each gate that is named."""
+    if block == "training":
+        yield from training(gates, parameters)
+        return
     kind = _CHECKS[block]
     own = {f.name for f in fields(kind)} - {"name", "gate"}
     given: dict[str, Any] = {
@@ -39,4 +43,4 @@ def numeric(block: str, gates: Sequence[str], parameters: Mapping[str, Any]) -> 
         yield kind(**given)
 
 
-__all__ = ["MEASURED", "Chaos", "Fuzz", "Gradients", "Memory", "numeric"]
+__all__ = ["MEASURED", "Chaos", "Fuzz", "Gradients", "Memory", "Training", "numeric"]

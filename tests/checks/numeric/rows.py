@@ -43,6 +43,10 @@ HEALTHY: dict[str, list[dict[str, Value]]] = {
             "measured_bytes": 110_000_000,
         },
     ],
+    "training": [
+        {"name": "records", "value": 0, "least": None, "most": 0, "tested": 390, "reason": "390"},
+        {"name": "leakage", "value": 0, "least": None, "most": 0, "tested": 20, "reason": "0 of"},
+    ],
 }
 
 PLANTED: dict[str, list[tuple[Mapping[str, Value], str]]] = {
@@ -71,6 +75,13 @@ PLANTED: dict[str, list[tuple[Mapping[str, Value], str]]] = {
         ({"measured_bytes": math.nan}, "one is not there"),
         ({"kind": "packed"}, "1% allowed"),
         ({"kind": "weights", "measured_bytes": 100_000_001}, "0% allowed"),
+    ],
+    "training": [
+        ({"value": 3, "reason": "3 of 20 held-out records are trained on"}, "3 of 20 held-out"),
+        ({"value": math.nan, "reason": "odd"}, "odd"),
+        ({"value": -1, "least": 0, "reason": "below"}, "below"),
+        ({"most": math.nan, "reason": "a bound that is lost"}, "a bound that is lost"),
+        ({"tested": math.nan, "reason": "who knows"}, "who knows"),
     ],
 }
 """What the second row is changed to, and words of the reason: the controls of every gate here."""

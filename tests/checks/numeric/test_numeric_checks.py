@@ -8,7 +8,15 @@ from typing import Any
 
 import pytest
 
-from pytest_modelqa.checks.numeric import MEASURED, Chaos, Fuzz, Gradients, Memory, numeric
+from pytest_modelqa.checks.numeric import (
+    MEASURED,
+    Chaos,
+    Fuzz,
+    Gradients,
+    Memory,
+    Training,
+    numeric,
+)
 from pytest_modelqa.core.check import Check
 from pytest_modelqa.core.measuring import Measure, Measured, MeasuredRow, Measurement, Value
 from pytest_modelqa.core.model import ArtifactSpec, Cell
@@ -26,6 +34,7 @@ CHECKS: dict[str, Check] = {
     "chaos": Chaos(faults=("truncated", "deleted")),
     "fuzz": Fuzz(targets=("header", "sizes"), iterations=100),
     "memory": Memory(approaches=("full", "lora")),
+    "training": Training(stage="data"),
 }
 
 
@@ -91,6 +100,7 @@ def test_negative_control_each_number_that_is_lost_never_passes(block: str) -> N
         "chaos": ("outcome", "expected"),
         "fuzz": ("iterations", "violations", "crashes"),
         "memory": ("planned_bytes", "measured_bytes"),
+        "training": ("value", "tested", "most"),
     }
     for key in needed[block]:
         for lost in (None, "", math.nan, True):
