@@ -10,6 +10,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+from pytest_modelqa.artifacts.beside import beside, state_of
 from pytest_modelqa.artifacts.derivation import DERIVE, derivable_from
 from pytest_modelqa.checks.batching import Batching
 from pytest_modelqa.checks.blocks import ALONE, COMPARED, checks_of
@@ -18,7 +19,8 @@ from pytest_modelqa.checks.gateways import GATEWAYS
 from pytest_modelqa.checks.numeric import MEASURED
 from pytest_modelqa.checks.parity import in_order
 from pytest_modelqa.checks.scenario import Announced, Scenario
-from pytest_modelqa.core.check import Case, Check, Severity
+from pytest_modelqa.checks.shipping import shipping
+from pytest_modelqa.core.check import Across, Case, Check, Severity
 from pytest_modelqa.core.errors import UsageError
 from pytest_modelqa.core.ids import derived_seed
 from pytest_modelqa.core.model import FLOATS, ArtifactSpec, Cell, Modality
@@ -62,9 +64,10 @@ def make(playbook: Playbook) -> Plan:
     blocks = (b for b in playbook.blocks if b.name == GENERATED)
     drawn = [check for block in blocks for check in families(playbook, block)]
     of_blocks = [case for block in playbook.blocks for case in _of_block(playbook, block, cells)]
+    shipped = list(shipping(playbook, cells))
     cases: list[Case] = []
     for cell in cells:
-        cases += _cases(playbook, cell, drawn)
+        cases += _cases(playbook, cell, drawn, [case for case in shipped if case.cell == cell])
         cases += (case for case in of_blocks if case.cell == cell)
     cases += (case for case in of_blocks if case.cell is None)
     return Plan(playbook=playbook, cells=cells, cases=tuple(cases))
@@ -84,12 +87,14 @@ def _cells(playbook: Playbook) -> Iterator[Cell]:
                 yield Cell(artifact=spec, backend=backend, modality=modality, engine=engine)
 
 
-def _cases(playbook: Playbook, cell: Cell, drawn: Sequence[Generated]) -> Iterator[Case]:
+def _cases(
+    playbook: Playbook, cell: Cell, drawn: Sequence[Generated], shipped: Sequence[Case]
+) -> Iterator[Case]:
     for gateway in GATEWAYS:
         yield _case(playbook, gateway(), cell, Severity.P0, playbook.tier, is_gateway=True)
-    questions = [*_scenarios(playbook, cell), *_generated(playbook, cell, drawn)]
-    yield from questions
-    if batched := tuple(case.check for case in questions if case.mode == "fast"):
+    asked = [*_scenarios(playbook, cell), *_generated(playbook, cell, drawn), *shipped]
+    yield from asked
+    if batched := tuple(case.check for case in asked if case.mode == "fast"):
         case = _case(playbook, Batching(of=batched), cell, Severity.P1, playbook.tier)
         yield replace(case, mode="fast")
 
@@ -137,7 +142,8 @@ def shown(path: Path) -> str:
 
 
 def _generated(playbook: Playbook, cell: Cell, drawn: Sequence[Generated]) -> Iterator[Case]:
-    command = f"modelqa replay {shlex.quote(shown(playbook.path))} {cell.id}"
+    chosen = f" --model {shlex.quote(playbook.candidate)}" if playbook.candidate else ""
+    command = f"modelqa replay {shlex.quote(shown(playbook.path))} {cell.id}{chosen}"
     for family in drawn if cell.modality in _instructed(playbook) else ():
         check = replace(family, replay=command)
         case = _case(playbook, check, cell, Severity.P2, playbook.tier)
@@ -152,6 +158,10 @@ def _of_block(playbook: Playbook, block: Block, cells: Sequence[Cell]) -> Iterat
         yield from _announced(playbook, block, _LATER.format(block.name), _LEAVE_OUT)
         return
     parameters = {**block.parameters, "seed": playbook.seed, "budget": _budget(playbook, block)}
+    if block.name == "training":
+        files = {key: block.parameters[key] for key in ("config", "run", "merged", "gguf")}
+        found = beside(playbook.path.parent, files)
+        parameters |= {**found, "state": state_of(found.values())}
     decided = checks_of(block.name, block.gates, parameters)
     checks = [check for check in decided if check.gate not in playbook.disabled]
     if block.name in COMPARED:
@@ -214,11 +224,13 @@ def _one_modality(cells: Sequence[Cell]) -> list[Cell]:
 def _measured(cells: Sequence[Cell], block: str) -> list[Cell]:
     """One cell of each artifact, since no engine computes; for gradients of each format.
 
-    Gradients are of the architecture, which all files of a format state the same way.
+    Gradients are of the architecture, which all files of a format state the same way. Training
+    starts from one artifact, the first.
     """
     chosen: dict[str, Cell] = {}
     for cell in sorted(_one_modality(cells), key=lambda cell: cell.backend != "cpu"):
-        place = cell.artifact.format if block == "gradients" else cell.artifact.key
+        places = {"gradients": cell.artifact.format, "training": ""}
+        place = places.get(block, cell.artifact.key)
         chosen.setdefault(place, cell)
     return list(chosen.values())
 
@@ -267,11 +279,13 @@ def example_case(plan: Plan, cell_id: str, example: str) -> Case:
 
 def absence(case: Case) -> Verdict | None:
     """Why a case cannot run whatever the machine has, or None."""
-    cell = case.cell
     if isinstance(case.check, Announced):
         return unavailable(case.check.reason, remedy=case.check.remedy)
-    if cell is None:
-        return None
+    return cell_absence(case.cell) if case.cell else None
+
+
+def cell_absence(cell: Cell) -> Verdict | None:
+    """Why nothing can be asked of a cell whatever the machine has, or None."""
     if cell.modality == "serve":
         return unavailable(
             "modality serve needs an engine that talks to a server, which this version has not",
@@ -312,6 +326,7 @@ def planned(case: Case) -> PlannedCase:
         tier=case.tier,
         is_gateway=case.is_gateway,
         mode=case.mode,
+        role=case.role,
     )
 
 
@@ -319,9 +334,8 @@ def estimate(plan: Plan) -> Estimate:
     """Count distinct requests per artifact and backend, and bound their tokens."""
     distinct: set[tuple[str, str, Request]] = set()
     for case in plan.cases:
-        if case.cell is not None and absence(case) is None:
-            cell = case.cell
-            for request in case.check.requests(cell).values():
+        if absence(case) is None:
+            for cell, request in questions(case):
                 distinct.add((cell.artifact.key, cell.backend, request))
     generations = [r for _, _, r in distinct if isinstance(r, Generate)]
     return Estimate(
@@ -331,6 +345,15 @@ def estimate(plan: Plan) -> Estimate:
         prompt_tokens=sum(_prompt_tokens(r) for r in generations),
         max_new_tokens=sum(r.max_tokens for r in generations),
     )
+
+
+def questions(case: Case) -> Iterator[tuple[Cell, Request]]:
+    """What a case asks first, and of which cell."""
+    if isinstance(case.check, Across):
+        yield from case.check.questions().values()
+    elif case.cell is not None:
+        for request in case.check.requests(case.cell).values():
+            yield case.cell, request
 
 
 def _prompt_tokens(request: Generate) -> int:

@@ -18,10 +18,12 @@ from pytest_modelqa.core.errors import Refused, Unavailable
 from pytest_modelqa.core.model import Artifact, ArtifactSpec, Cell, Format, Mode
 from pytest_modelqa.core.request import Request
 from pytest_modelqa.core.result import ArtifactInfo, CaseResult, RunInfo
+from pytest_modelqa.core.shipping import ShipPolicy
 from pytest_modelqa.core.verdict import Verdict, inconclusive, unavailable, verdict_of_failure
 from pytest_modelqa.core.wire import encode
 from pytest_modelqa.engines import DEFAULT_ENGINE, engine_table
-from pytest_modelqa.plan import Plan, absence, planned, shown
+from pytest_modelqa.plan import Plan, absence, cell_absence, planned, questions, shown
+from pytest_modelqa.playbook.values import Playbook
 from pytest_modelqa.runtime.answers import Answers, Progress, Recorded, Source, now
 from pytest_modelqa.runtime.earlier import Earlier
 from pytest_modelqa.runtime.machine import (
@@ -147,7 +149,7 @@ class Qualifier:
         if problem := self._unfit(case):
             remedy = f"modelqa calibrate {shown(self._plan.playbook.path)} -o FILE"
             return self._without_evidence(case, inconclusive(problem, remedy=remedy))
-        self._ask_phase(source, case)
+        self._ask_phase(case)
         return self._concluded(case, self._rounds(source, case))
 
     def _unfit(self, case: Case) -> str:
@@ -160,6 +162,7 @@ class Qualifier:
 
     def _judged_across(self, case: Case, check: Across) -> CaseResult:
         """What cells have answered already is not asked again."""
+        self._ask_phase(case)
         recorded: dict[str, Recorded] = {}
         answers: dict[str, Any] = {}
         for name, (cell, request) in check.questions().items():
@@ -175,21 +178,25 @@ class Qualifier:
     def _source_of(self, cell: Cell, reference: ArtifactSpec | None) -> Source | Failure:
         """Who answers: the cell's worker, or one that holds the reference too."""
         key = cell.id, reference.key if reference else ""
+        if absent := cell_absence(cell):
+            return Failure(cause="unavailable", reason=absent.reason, remedy=absent.remedy)
         if key not in self._sources:
             self._sources[key] = self._source(cell, reference)
         return self._sources[key]
 
-    def _ask_phase(self, source: Source, case: Case) -> None:
-        """What all selected cases of this phase want of this source, in one batch a mode."""
+    def _ask_phase(self, case: Case) -> None:
+        """What all selected cases of this phase want, in one batch a cell and mode."""
         place = _place_of(case)
-        wanted: dict[Mode, list[Request]] = {}
+        wanted: dict[tuple[str, Mode], tuple[Source, list[Request]]] = {}
         for other in self._phases.get(place, (case,)) if place not in self._asked else ():
-            assert other.cell is not None
-            requests = other.check.requests(other.cell).values()
-            wanted.setdefault(other.mode, []).extend(requests)
+            for cell, request in questions(other):
+                source = self._source_of(cell, other.reference)
+                if isinstance(source, Source):
+                    _, requests = wanted.setdefault((cell.id, other.mode), (source, []))
+                    requests.append(request)
         self._asked.add(place)
-        for mode, requests_of_mode in wanted.items():
-            self._answers.ask(source, requests_of_mode, mode)
+        for (_, mode), (source, requests) in wanted.items():
+            self._answers.ask(source, requests, mode)
 
     def _rounds(self, source: Source, case: Case) -> dict[str, Recorded]:
         """The answers to the case's requests, and to those that depend on them."""
@@ -224,7 +231,7 @@ class Qualifier:
         fresh = [r.answered for r in recorded.values() if r.key not in self._charged]
         self._charged.update(r.key for r in recorded.values())
         generations = [a.answer for a in fresh if isinstance(a.answer, Generation)]
-        artifact = self._artifacts[case.cell.artifact.key] if case.cell else None
+        artifact = self._artifacts.get(case.cell.artifact.key) if case.cell else None
         return CaseResult(
             case=planned(case),
             verdict=verdict,
@@ -330,7 +337,19 @@ class Qualifier:
             versions=versions(),
             machine=machine(),
             strict=self._strict,
+            ship=_policy(playbook),
         )
+
+
+def _policy(playbook: Playbook) -> ShipPolicy | None:
+    """What the decision asks; None where the run ends in none."""
+    if playbook.ship is None:
+        return None
+    return ShipPolicy(
+        artifact=playbook.ship.artifact,
+        min_overall=playbook.ship.min_overall,
+        candidate=playbook.candidate,
+    )
 
 
 def ask_alone(plan: Plan, case: Case, folder: Path) -> tuple[CaseResult, str]:

@@ -10,21 +10,19 @@ import pytest
 from pytest_modelqa.checks.blocks import checks_of
 from pytest_modelqa.checks.oracles import oracle_table
 from pytest_modelqa.core.check import Severity
+from pytest_modelqa.core.errors import UsageError
 from pytest_modelqa.plan import Plan, absence, estimate, make, planned
 from pytest_modelqa.playbook.blocks import (
     PARTS,
     Blocks,
-    Chaos,
     DifferentialTests,
-    Fuzz,
-    Gradients,
-    Memory,
     Parity,
     TracePayload,
     enabled_blocks,
 )
 from pytest_modelqa.playbook.gates import PART_GATES, USUAL_GATES
 from pytest_modelqa.playbook.load import load
+from pytest_modelqa.playbook.measured import Chaos, Fuzz, Gradients, Memory, Training
 from tests.conftest import ScriptedPlaybook, scenario
 
 ROOT = Path(__file__).parents[1]
@@ -45,9 +43,9 @@ def test_every_committed_playbook_plans_with_unique_ids(path: Path) -> None:
 
 
 def test_a_block_without_checks_is_a_case_that_is_unavailable(scripted: ScriptedPlaybook) -> None:
-    plan = plan_of(scripted(extra="ship_gates: {enabled: true}\nchaos: {enabled: false}"))
+    plan = plan_of(scripted(extra="profile_ci: {enabled: true}\nchaos: {enabled: false}"))
     (block,) = [case for case in plan.cases if case.cell is None]
-    assert block.id == "model::ship_gates"
+    assert block.id == "model::profile_ci"
     verdict = absence(block)
     assert verdict is not None
     assert "not part of this version" in verdict.reason
@@ -150,6 +148,7 @@ def deciding() -> dict[str, dict[str, Any]]:
         chaos=Chaos(),
         fuzz=Fuzz(),
         memory=Memory(),
+        training=Training(),
     )
     return {block.name: dict(block.parameters) for block in enabled_blocks(doc)}
 
@@ -198,3 +197,41 @@ def test_a_measurement_is_a_case_of_one_cell_of_each_file(
     assert [c.scope for c in cases] == (each[:1] if block == "gradients" else each)
     assert {c.check.gate for c in cases} == {f"F-{block.upper()}"}
     assert {c.measurement for c in cases} == {block}
+
+
+def test_training_is_a_case_of_each_stage_on_the_first_file(scripted: ScriptedPlaybook) -> None:
+    book = scripted(extra="training: {quantizations: [f16, q4_k_m]}")
+    book.write_text(book.read_text().replace("[f32]", "[f32, q8_0]"))
+    cases = [case for case in plan_of(book).cases if case.measurement]
+    assert [case.id for case in cases] == [
+        f"gguf-f32-cpu-chat::training-{stage}"
+        for stage in ("data", "run", "merge", "gguf-f16", "gguf-q4_k_m")
+    ]
+    assert {case.measurement for case in cases} == {"training"}
+
+
+def test_what_training_names_is_found_beside_the_playbook_and_told_apart_when_it_changes(
+    scripted: ScriptedPlaybook,
+) -> None:
+    book = scripted(extra="training: {run: runs/one, stages: [run]}")
+    folder = book.parent / "runs" / "one"
+    folder.mkdir(parents=True)
+
+    def asked() -> tuple[object, object]:
+        (check,) = [case.check for case in plan_of(book).cases if case.measurement]
+        return getattr(check, "run"), getattr(check, "state")  # noqa: B009 - of a check of its own
+
+    (folder / "run.json").write_text("{}")
+    path, before = asked()
+    assert path == str(folder)
+    assert asked() == (path, before)
+    (folder / "run.json").write_text("{ }")
+    assert asked()[1] != before
+
+
+def test_negative_what_training_names_and_is_not_there_is_a_usage_error(
+    scripted: ScriptedPlaybook,
+) -> None:
+    book = scripted(extra="training: {config: nowhere.json}")
+    with pytest.raises(UsageError, match="config names what is not there"):
+        plan_of(book)

@@ -78,6 +78,7 @@ def calibrate(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="write the budget here; else to stdout")
     ] = None,
+    candidate: Annotated[str, typer.Option("--model", help="one of the playbook's `models`")] = "",
 ) -> None:
     """Convert the reference anew to each quantization, and measure what that alone costs.
 
@@ -86,7 +87,7 @@ def calibrate(
     if output is not None and not output.parent.is_dir():
         raise UsageError("the folder does not exist", where=str(output.parent))
     kinds = [target_kind("gguf", q) for q in quant or QUANTIZATIONS]
-    given = _subject(model)
+    given = _subject(model, candidate)
     text = json.dumps(_Calibration(given).budget(kinds), indent=1) + "\n"
     if output is None:
         typer.echo(text, nl=False)
@@ -95,10 +96,10 @@ def calibrate(
     typer.echo(str(output))
 
 
-def _subject(model: str) -> _Subject:
+def _subject(model: str, candidate: str) -> _Subject:
     """Of a playbook the reference and its prompts too; the usual prompts always."""
     if Path(model).suffix in _PLAYBOOKS:
-        playbook = load(Path(model), oracle_table())
+        playbook = load(Path(model), oracle_table(), candidate)
         spec, prompts = _reference(playbook), _prompts(playbook)
         siblings = {a.key: a for a in playbook.model.artifacts}
         artifact = provision(spec, siblings, folder=playbook.path.parent)

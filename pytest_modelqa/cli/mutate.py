@@ -39,6 +39,7 @@ def mutate(  # noqa: PLR0913, PLR0917 - a command's parameters are its options
     artifact: Annotated[
         str, typer.Option("--artifact", help="its key; else the first that is no reference")
     ] = "",
+    model: Annotated[str, typer.Option("--model", help="one of the playbook's `models`")] = "",
     folder: Annotated[
         Path | None, typer.Option("--folder", help="evidence; an interrupted run goes on there")
     ] = None,
@@ -64,6 +65,7 @@ def mutate(  # noqa: PLR0913, PLR0917 - a command's parameters are its options
         return ExitCode.OK
     asked = _Asked(
         playbook=playbook,
+        model=model,
         artifact=artifact,
         checks=_words(checks),
         folder=folder or cache_root() / "mutation",
@@ -79,6 +81,7 @@ class _Asked:
     """What the command line says of the run."""
 
     playbook: Path
+    model: str
     artifact: str
     checks: tuple[str, ...]
     folder: Path
@@ -107,7 +110,7 @@ def _judged(
     from pytest_modelqa.mutation.subject import bench  # noqa: PLC0415
     from pytest_modelqa.playbook.load import load  # noqa: PLC0415
 
-    made = bench(load(asked.playbook, oracle_table()), asked.artifact, asked.checks)
+    made = bench(load(asked.playbook, oracle_table(), asked.model), asked.artifact, asked.checks)
     typer.echo(f"unaltered: {made.subject.path.name}", err=True)
     mutations = Mutations(made, asked.folder, quick=asked.quick)
     other = mutations.baseline.other

@@ -13,21 +13,24 @@ import typer
 from pytest_modelqa.checks.oracles import oracle_table
 from pytest_modelqa.core.errors import ExitCode, UsageError
 from pytest_modelqa.core.verdict import Outcome
-from pytest_modelqa.decision import score
+from pytest_modelqa.decision.judging import judged
 from pytest_modelqa.plan import Plan, absence, estimate, example_case, make
 from pytest_modelqa.playbook.export import json_schema
 from pytest_modelqa.playbook.init import starter
 from pytest_modelqa.playbook.load import load
+from pytest_modelqa.playbook.load import validate as validate_playbook
 from pytest_modelqa.qualify import ask_alone
 from pytest_modelqa.reports.files import write_text
 from pytest_modelqa.reports.json_report import to_json
 from pytest_modelqa.reports.junit import junit_xml
+from pytest_modelqa.reports.shipping.write import write_decisions
 from pytest_modelqa.reports.terminal import render
 from pytest_modelqa.runtime.merge import records
 from pytest_modelqa.runtime.store import read
 
 app = typer.Typer()
 
+Candidate = Annotated[str, typer.Option("--model", help="one of the playbook's `models`")]
 Playbooks = Annotated[list[Path], typer.Argument(metavar="PLAYBOOK...", show_default=False)]
 
 
@@ -38,7 +41,7 @@ def validate(playbooks: Playbooks) -> None:
     mistakes = []
     for path in playbooks:
         try:
-            load(path, table)
+            validate_playbook(path, table)
         except UsageError as error:
             mistakes.append(str(error))
     if mistakes:
@@ -57,9 +60,10 @@ def schema() -> None:
 def plan(
     playbook: Annotated[Path, typer.Argument(metavar="PLAYBOOK", show_default=False)],
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False,
+    model: Candidate = "",
 ) -> None:
     """Show cells, cases, requests and about how many tokens a playbook will cost."""
-    made = make(load(playbook, oracle_table()))
+    made = make(load(playbook, oracle_table(), model))
     if as_json:
         typer.echo(json.dumps(_plan_values(made)))
         return
@@ -116,9 +120,10 @@ def replay(
     playbook: Annotated[Path, typer.Argument(metavar="PLAYBOOK", show_default=False)],
     cell: Annotated[str, typer.Argument(metavar="CELL", help="such as gguf-q4_1-cpu-chat")],
     example: Annotated[str, typer.Option(help="the example as JSON, from a report's remedy")],
+    model: Candidate = "",
 ) -> int:
     """Ask one generated example again, one sequence at a time; exits with 1 when it fails."""
-    made = make(load(playbook, oracle_table()))
+    made = make(load(playbook, oracle_table(), model))
     case = example_case(made, cell, example)
     with TemporaryDirectory() as folder:
         result, text = ask_alone(made, case, Path(folder))
@@ -137,15 +142,21 @@ def report(
     as_json: Annotated[
         Path | None, typer.Option("--json", help="write the JSON report to this file")
     ] = None,
-) -> None:
-    """Merge the evidence of one or several runs and report on it."""
-    merged = records(read(folders))
-    scores = [score(record) for record in merged]
-    paths = {}
+    ship: Annotated[
+        Path | None, typer.Option(help="write the files of ship decisions to this folder")
+    ] = None,
+) -> int:
+    """Merge the evidence of one or several runs and report on it; 11 where it says BLOCKED."""
+    merged = [judged(record) for record in records(read(folders))]
+    paths: dict[str, Path] = {}
     if junit is not None:
-        write_text(junit, junit_xml(merged, scores))
+        write_text(junit, junit_xml(merged))
         paths["junit"] = junit
     if as_json is not None:
-        write_text(as_json, to_json(merged, scores))
+        write_text(as_json, to_json(merged))
         paths["report"] = as_json
-    typer.echo(render(merged, scores, paths, width=100, color=sys.stdout.isatty()))
+    if ship is not None:
+        paths |= write_decisions(ship, merged, {})
+    typer.echo(render(merged, paths, width=100, color=sys.stdout.isatty()))
+    blocked = any(each.ship is not None and not each.ship.cleared for each in merged)
+    return ExitCode.BLOCKED if blocked else ExitCode.OK

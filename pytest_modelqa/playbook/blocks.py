@@ -18,7 +18,7 @@ from pytest_modelqa.playbook.fields import (
     UNIQUE,
     ArtifactKey,
     Backends,
-    ClaimIds,
+    BlockDoc,
     Count,
     Formats,
     Label,
@@ -32,16 +32,11 @@ from pytest_modelqa.playbook.fields import (
     Texts,
     Tokens,
 )
+from pytest_modelqa.playbook.measured import Chaos, Fuzz, Gradients, Memory, Training
+from pytest_modelqa.playbook.shipping import Canaries, ShipGates
 from pytest_modelqa.playbook.values import Block
 
 PROMPT = "What is 2 + 2?"
-
-
-class BlockDoc(Strict):
-    """What every block has."""
-
-    enabled: bool = Field(default=True, description="false turns the whole block off")
-    gates: ClaimIds = Field(default=(), description="ids of the gates that this block decides")
 
 
 FormatCheck = Literal["dtype_mapping", "tensor_alignment", "header_integrity"]
@@ -217,101 +212,6 @@ class TracePayload(BlockDoc):
     prompt: Text = PROMPT
 
 
-MaxSeconds = Annotated[
-    float,
-    Field(gt=0, le=86_400, description="beyond limits.request_timeout_s; then it counts as hung"),
-]
-
-
-class Gradients(BlockDoc):
-    """Gradients of the model's architecture, made small, against central differences in float64."""
-
-    layers: Annotated[
-        tuple[Annotated[int, Field(ge=0, le=31)], ...], Field(min_length=1), UNIQUE, DISTINCT
-    ] = Field(default=(0,), description="layers whose gradients are checked, from 0")
-    max_relative_error: Positive = Field(default=1e-6, description="of any gradient")
-    max_seconds: MaxSeconds = 300.0
-
-
-Fault = Literal[
-    "kill_worker", "hang_worker", "out_of_memory", "truncated_file", "corrupt_file", "disk_full"
-]
-
-
-class Chaos(BlockDoc):
-    """Faults injected while the model answers: each must cost what it struck, and nothing else."""
-
-    faults: Annotated[tuple[Fault, ...], Field(min_length=1), UNIQUE, DISTINCT] = (
-        "kill_worker",
-        "hang_worker",
-    )
-    max_seconds: MaxSeconds = 300.0
-
-
-Target = Literal["prompt", "parameters", "template", "header"]
-
-
-class Fuzz(BlockDoc):
-    """Hostile input: readers and planner may refuse, and must not crash."""
-
-    targets: Annotated[tuple[Target, ...], Field(min_length=1), UNIQUE, DISTINCT] = (
-        "header",
-        "parameters",
-    )
-    iterations: Count = Field(default=1000, description="inputs to each target")
-    max_seconds: MaxSeconds = 60.0
-
-
-ApproachName = Literal["full", "lora", "qlora"]
-
-
-class Memory(BlockDoc):
-    """What training this model needs as planned, against what is measured."""
-
-    approaches: Annotated[tuple[ApproachName, ...], Field(min_length=1), UNIQUE, DISTINCT] = (
-        "full",
-        "lora",
-        "qlora",
-    )
-    max_peak_error: Positive = Field(default=0.15, description="relative, of a step's peak")
-    max_packed_error: Positive = Field(default=0.01, description="relative, of weights in 4 bits")
-    layers: Annotated[int, Field(ge=1, le=1000)] = Field(
-        default=4, description="layers of the model whose step is measured, at most"
-    )
-    tokens: Tokens = Field(default=512, description="tokens of that step")
-    max_seconds: MaxSeconds = 600.0
-
-
-class ShipGates(BlockDoc):
-    """What a candidate must reach against the reference before it ships."""
-
-    reference: ArtifactKey | None = Field(default=None, description="default: model.reference")
-    samples: Count = 200
-    confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
-    min_pass_rate: Share | None = None
-    max_regression: Share | None = Field(
-        default=None, description="largest loss of pass rate, paired on the same prompts"
-    )
-    max_perplexity_ratio: Positive | None = None
-
-
-class Canary(Strict):
-    """A prompt whose greedy answer is remembered."""
-
-    name: Label
-    prompt: Text
-    expected: Text | None = Field(default=None, description="default: the answer in the baseline")
-
-
-class Canaries(BlockDoc):
-    """Answers that must not change from release to release."""
-
-    baseline: Label | None = Field(default=None, description="file of remembered answers")
-    prompts: Annotated[tuple[Canary, ...], Field(min_length=1)]
-    max_tokens: Tokens = 32
-    max_changed: Annotated[int, Field(ge=0)] = 0
-
-
 class Expectations(Strict):
     """Sizes that the files must have; part of `model`."""
 
@@ -361,6 +261,7 @@ class Blocks(Strict):
     chaos: Chaos | None = None
     fuzz: Fuzz | None = None
     memory: Memory | None = None
+    training: Training | None = None
     ship_gates: ShipGates | None = None
     canaries: Canaries | None = None
     scenarios_generated: Generated | None = None
@@ -370,8 +271,9 @@ PARTS = tuple(name for name in DifferentialTests.model_fields if name != "enable
 CATEGORIES = {
     **dict.fromkeys((*PARTS, "parity"), Category.COMP),
     "profile_ci": Category.PERF,
-    **dict.fromkeys(("trace_payload", "gradients", "chaos", "fuzz", "memory"), Category.STAB),
-    **dict.fromkeys(("ship_gates", "canaries"), Category.REGR),
+    **dict.fromkeys(
+        ("trace_payload", "gradients", "chaos", "fuzz", "memory", "training"), Category.STAB
+    ),
     "scenarios_generated": Category.QUAL,
     "model_expectations": Category.COMP,
 }

@@ -18,6 +18,7 @@ DEFAULT_QUANTIZATION: Mapping[Format, str] = {
     "gguf": "q4_k_m",
     "safetensors": "f32",
     "apr": "q4_k_m",
+    "adapter": "f32",
 }
 """Where neither the matrix nor an artifact says: what most GGUF files are, and the safe float."""
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
-from pytest_modelqa.core.model import Backend, Format, Modality
+from pytest_modelqa.core.model import FORMATS, Backend, Format, Modality
 
 
 class Strict(BaseModel):
@@ -76,7 +76,7 @@ Source = Annotated[
 ArtifactKey = Annotated[
     str,
     Field(
-        pattern=whole(r"(?:gguf|safetensors|apr)-[a-z0-9_]+"),
+        pattern=whole(rf"(?:{'|'.join(FORMATS)})-[a-z0-9_]+"),
         description="an artifact's key: FORMAT-QUANTIZATION, such as gguf-q4_k_m",
     ),
 ]
@@ -94,3 +94,10 @@ Backends = Annotated[tuple[Backend, ...], Field(min_length=1), UNIQUE, DISTINCT]
 Formats = Annotated[tuple[Format, ...], Field(min_length=1), UNIQUE, DISTINCT]
 Quantizations = Annotated[tuple[Quantization, ...], Field(min_length=1), UNIQUE, DISTINCT]
 ClaimIds = Annotated[tuple[ClaimId, ...], UNIQUE, DISTINCT]
+
+
+class BlockDoc(Strict):
+    """What every block has."""
+
+    enabled: bool = Field(default=True, description="false turns the whole block off")
+    gates: ClaimIds = Field(default=(), description="ids of the gates that this block decides")

@@ -8,6 +8,14 @@ def default_gate(name: str) -> str:
     return f"F-{name.upper().replace('_', '-')}"
 
 
+def harness_gate(name: str) -> str:
+    """The gate of a harness of the ship gates: `F-SHIP-PDCA-SCHEMA`."""
+    return default_gate(f"ship_{name}")
+
+
+CANARY_GATE = "F-CANARY"
+"""The gate of all canaries."""
+
 USUAL_GATES: dict[str, tuple[str, ...]] = {
     "parity": ("F-PARITY",),
     "format_validation": ("F-APR-FORMAT-001", "F-APR-FORMAT-002", "F-APR-FORMAT-003"),
@@ -17,6 +25,7 @@ USUAL_GATES: dict[str, tuple[str, ...]] = {
     "validate_stats": tuple(f"F-ROSETTA-STATS-00{n}" for n in range(1, 7)),
     "trace_payload": ("F-TRACE-PAYLOAD-001", "F-TRACE-PAYLOAD-002"),
     **{name: (default_gate(name),) for name in ("gradients", "chaos", "fuzz", "memory")},
+    "training": tuple(f"F-TRAINING-{stage}" for stage in ("DATA", "RUN", "MERGE", "GGUF")),
 }
 """What a block decides where it names no gates; of any other block it is `default_gate`."""
 

@@ -2,31 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
-from functools import cache
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-
-from pytest_modelqa.core.check import Oracle
 from pytest_modelqa.core.errors import PlaybookError
 from pytest_modelqa.playbook import convert
+from pytest_modelqa.playbook.candidates import chosen, model_flaws, told_under, variants
+from pytest_modelqa.playbook.entries import Entries, Oracles, Place
 from pytest_modelqa.playbook.extending import Source, read
+from pytest_modelqa.playbook.gated import Gated, gated
 from pytest_modelqa.playbook.positions import Flaw, Key, Tree
-from pytest_modelqa.playbook.problems import flaws_of, not_a
-from pytest_modelqa.playbook.schema import (
-    PlaybookDoc,
-    ScenarioDoc,
-    oracle_arguments,
-    scenario_model,
-)
+from pytest_modelqa.playbook.schema import LimitsDoc, PlaybookDoc, ScenarioDoc
 from pytest_modelqa.playbook.semantics import empty_keys, semantic_flaws
+from pytest_modelqa.playbook.ship_keys import canaries_spec, key_flaws, ship_spec
 from pytest_modelqa.playbook.values import Playbook, ScenarioSpec
-
-M = TypeVar("M", bound=BaseModel)
-Oracles = Mapping[str, type[Oracle]]
 
 
 class PlaybookErrors(PlaybookError):
@@ -47,71 +37,92 @@ class PlaybookErrors(PlaybookError):
         return "\n".join(str(part) for part in self.parts)
 
 
-class _AnyOracle(ScenarioDoc):
-    """A scenario whose oracle is unknown: its common fields alone can be judged."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Read:
+    """A playbook without mistakes: its variants, by the names under `models`."""
 
-    model_config = ConfigDict(extra="ignore")
+    source: Source
+    trees: Mapping[str, Tree]
+    docs: Mapping[str, PlaybookDoc]
+    scenarios: tuple[ScenarioSpec, ...]
+    gated: Gated
 
 
-def load(path: Path, oracles: Oracles) -> Playbook:
-    """Read, merge and validate a playbook.
+def load(path: Path, oracles: Oracles, model: str = "") -> Playbook:
+    """Read, merge and validate a playbook; `model` chooses one of its `models`.
 
     `oracles` maps the names that `oracle:` may take to dataclasses whose fields are parameters.
-    Raises PlaybookError with every mistake of the file, UsageError where there is no such file.
+    Raises PlaybookError with every mistake of the file, UsageError where there is no such file or
+    model.
     """
+    found = _read(path, oracles)
+    default = next(iter(found.docs.values())).default_model or ""
+    return _playbook(path, found, chosen(found.trees, model, default, str(path)))
+
+
+def validate(path: Path, oracles: Oracles) -> None:
+    """Read a playbook with all of its models. Raises as `load` does."""
+    _read(path, oracles)
+
+
+def _read(path: Path, oracles: Oracles) -> _Read:
     source = read(path)
-    tree = source.tree
-    shape: list[Flaw] = []
-    doc = _validated(PlaybookDoc, tree.plain(), tree, (), shape)
-    scenarios = list(_scenarios(tree, oracles, shape))
+    tree, entries = source.tree, Entries(oracles)
+    scenarios = tuple(_scenarios(tree, entries))
+    trees, docs = variants(tree), {}
+    shapes: list[Flaw] = []
+    rules: list[Flaw] = []
+    for name, variant in trees.items():
+        shape = Entries(oracles)
+        doc = shape.validated(PlaybookDoc, Place(variant))
+        shapes += (told_under(name, flaw) for flaw in shape.flaws)
+        rules += (told_under(name, flaw) for flaw in semantic_flaws(variant, oracles))
+        if doc is not None:
+            docs[name] = doc
+            rules += _keys(variant, doc)
+    read_beside = gated(tree, entries, _most_tokens(docs.values()))
     told: dict[tuple[Key, ...], Flaw] = {}
-    for flaw in (*empty_keys(tree), *shape, *semantic_flaws(tree, oracles)):
-        told.setdefault(flaw.path, flaw)
-    if told or source.flaws or doc is None:
-        raise PlaybookErrors(str(path), (*source.flaws, *told.values()))
-    return _playbook(path, source, doc, scenarios)
+    for flaw in (*empty_keys(tree), *model_flaws(tree), *shapes, *entries.flaws, *rules):
+        if flaw.path != ("model",) or "models" not in tree.value:
+            told.setdefault(flaw.path, flaw)
+    if told or source.flaws or read_beside.flaws:
+        raise PlaybookErrors(str(path), (*source.flaws, *told.values(), *read_beside.flaws))
+    return _Read(source=source, trees=trees, docs=docs, scenarios=scenarios, gated=read_beside)
 
 
-def _validated(
-    model: type[M], data: Any, tree: Tree, prefix: tuple[Key, ...], flaws: list[Flaw]
-) -> M | None:
-    """Through JSON text, so that strict models still take lists for tuples."""
-    try:
-        return model.model_validate_json(json.dumps(data))
-    except ValidationError as error:
-        flaws += flaws_of(error, tree, model, prefix)
-        return None
+def _most_tokens(docs: Iterable[PlaybookDoc]) -> int:
+    limits = next((doc.limits for doc in docs), LimitsDoc())
+    return limits.max_tokens
 
 
-def _scenarios(tree: Tree, oracles: Oracles, flaws: list[Flaw]) -> Iterator[ScenarioSpec]:
+def _keys(tree: Tree, doc: PlaybookDoc) -> Iterator[Flaw]:
+    """Artifacts that ship gates and canaries name, of the doc's own model."""
+    if doc.ship_gates is None and doc.canaries is None:
+        return
+    model = convert.model(doc, _folder(tree))
+    for path, message in key_flaws(doc, model, convert.matrix(doc.test_matrix, model.artifacts)):
+        yield Flaw(tree.nearest(path).at, path, message)
+
+
+def _folder(tree: Tree) -> convert.Folder:
+    return lambda key: Path(tree.nearest(key).at.file).parent
+
+
+def _scenarios(tree: Tree, entries: Entries) -> Iterator[ScenarioSpec]:
     listed = tree.value.get("scenarios")
     for i, item in enumerate(listed.value if listed and isinstance(listed.value, list) else ()):
         if isinstance(item.value, dict):
-            found = _scenario(tree, item.plain(), i, oracles, flaws)
+            found = _scenario(Place(tree, ("scenarios", i)), entries)
             if found is not None:
                 yield found
 
 
-@cache
-def _model(oracle: type[Oracle]) -> type[BaseModel]:
-    return scenario_model(oracle)
-
-
-def _scenario(
-    tree: Tree, data: dict[str, Any], index: int, oracles: Oracles, flaws: list[Flaw]
-) -> ScenarioSpec | None:
-    path: tuple[Key, ...] = ("scenarios", index)
-    name = data.get("oracle")
-    if not isinstance(name, str) or name not in oracles:
-        _validated(_AnyOracle, data, tree, path, flaws)
-        if isinstance(name, str):
-            at = (*path, "oracle")
-            flaws.append(Flaw(tree.nearest(at).at, at, not_a(name, "oracle", sorted(oracles))))
+def _scenario(place: Place, entries: Entries) -> ScenarioSpec | None:
+    entry = entries.entry(place, ScenarioDoc)
+    oracle = entries.oracle(place, entry.kind, entry.given) if entry else None
+    if entry is None or oracle is None or not entries.can_judge(place, oracle, entry.doc.prompt):
         return None
-    doc: Any = _validated(_model(oracles[name]), data, tree, path, flaws)
-    oracle = None if doc is None else _oracle(tree, path, oracles[name], doc, flaws)
-    if oracle is None:
-        return None
+    doc = entry.doc
     return ScenarioSpec(
         name=doc.name,
         prompt=doc.prompt,
@@ -128,50 +139,25 @@ def _scenario(
     )
 
 
-def _oracle(
-    tree: Tree, path: tuple[Key, ...], kind: type[Oracle], doc: Any, flaws: list[Flaw]
-) -> Oracle | None:
-    arguments = oracle_arguments(doc)
-    try:
-        oracle = kind(**arguments)
-    except ValueError as error:
-        field = _named_in(str(error), arguments, tree.nearest(path).value)
-        at = (*path, field)
-        flaws.append(Flaw(tree.nearest(at).at, at, str(error).removeprefix(f"{field}: ")))
-        return None
-    if problem := oracle.problem_with(doc.prompt):
-        at = (*path, "prompt")
-        flaws.append(Flaw(tree.nearest(at).at, at, problem))
-        return None
-    return oracle
-
-
-def _named_in(message: str, arguments: Mapping[str, Any], written: Mapping[str, Any]) -> str:
-    """The field that an oracle complains about: the one it names, or its only one."""
-    own = [name for name in arguments if name in written]
-    named = [name for name in own if name in message]
-    return (named or own if len(own) == 1 or named else ["oracle"])[0]
-
-
-def _playbook(
-    path: Path, source: Source, doc: PlaybookDoc, scenarios: list[ScenarioSpec]
-) -> Playbook:
-    def folder(key: tuple[Key, ...]) -> Path:
-        return Path(source.tree.nearest(key).at.file).parent
-
+def _playbook(path: Path, found: _Read, name: str) -> Playbook:
+    doc = found.docs[name]
     off = convert.disabled_gates(doc)
-    model = convert.model(doc, folder)
+    model = convert.model(doc, _folder(found.trees[name]))
+    matrix = convert.matrix(doc.test_matrix, model.artifacts)
     return Playbook(
         path=path,
-        sha256=source.sha256,
+        sha256=found.gated.sha256(found.source.sha256, name),
         version=doc.version,
         name=path.name,
         model=model,
-        matrix=convert.matrix(doc.test_matrix, model.artifacts),
-        scenarios=tuple(s for s in scenarios if s.gate not in off),
+        candidate=name,
+        matrix=matrix,
+        scenarios=tuple(s for s in found.scenarios if s.gate not in off),
         blocks=tuple(convert.blocks(doc)),
+        ship=ship_spec(doc, matrix, found.gated),
+        canaries=canaries_spec(doc, model, matrix, found.gated),
         severities=convert.severities(doc),
-        disabled=convert.disabled_gates(doc),
+        disabled=off,
         failure_policy=doc.failure_policy,
         seed=doc.seed,
         tier=doc.tier,

@@ -1,18 +1,16 @@
 """The playbook's shape, for people who write one: every key, its type, its bounds, its default.
 
-Strict pydantic models; an oracle's model is built from its dataclass, so its fields are its
-parameters. What a shape cannot say (names that must exist, or be unique) is in `semantics`.
+Strict pydantic models; what names an oracle is in `entries`, ship gates and canaries in `shipping`.
+What a shape cannot say (names that must exist, or be unique) is in `semantics`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import MISSING, fields
-from typing import Annotated, Any, Literal, get_type_hints
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, create_model
+from pydantic import ConfigDict, Discriminator, Field, Tag
 
-from pytest_modelqa.core.check import Category, FailurePolicy, Oracle, Severity
+from pytest_modelqa.core.check import Category, FailurePolicy, Severity
 from pytest_modelqa.core.model import Format, Mode
 from pytest_modelqa.playbook.blocks import Blocks, Expectations
 from pytest_modelqa.playbook.fields import (
@@ -45,7 +43,10 @@ class ArtifactDoc(Strict):
 
     model_config = ConfigDict(
         json_schema_extra={
-            "if": {"properties": {"format": {"const": "safetensors"}}, "required": ["format"]},
+            "if": {
+                "properties": {"format": {"enum": ["safetensors", "adapter"]}},
+                "required": ["format"],
+            },
             "then": {"properties": {"quantization": {"enum": ["f32", "f16", "bf16"]}}},
         }
     )
@@ -170,6 +171,9 @@ class ScenarioDoc(Strict):
     mode: Mode = Field(default="exact", description="exact: one sequence; fast: batched")
 
 
+CandidateName = Annotated[str, Field(pattern=whole(r"[A-Za-z0-9][A-Za-z0-9_.-]*"), max_length=80)]
+
+
 class PlaybookDoc(Blocks):
     """A playbook of pytest-modelqa: a model, a test matrix, and the checks to run."""
 
@@ -184,6 +188,12 @@ class PlaybookDoc(Blocks):
         "merged with the template's, lists and values replace its own",
     )
     model: ModelDoc
+    models: Annotated[dict[CandidateName, ModelDoc], Field(min_length=1)] | None = Field(
+        default=None, description="instead of `model`: several by name; --model NAME chooses"
+    )
+    default_model: CandidateName | None = Field(
+        default=None, description="of models, where no --model is given"
+    )
     test_matrix: MatrixDoc
     scenarios: tuple[dict[str, Any], ...] = Field(default=(), description="explicit questions")
     gates: dict[GateId, GateDoc] = Field(default_factory=dict, description="by gate id")
@@ -194,33 +204,3 @@ class PlaybookDoc(Blocks):
     seed: Annotated[int, Field(ge=0, lt=2**53)] = 0
     limits: LimitsDoc = LimitsDoc()
     tier: Tier = Field(default=2, description="1 smoke, 2 every change, 3 release")
-
-
-FIELD = "field_"
-"""Prefix of an oracle's fields in its model, so that none shadows a method of pydantic's."""
-
-
-def scenario_model(oracle: type[Oracle], *, base: type[BaseModel] = ScenarioDoc) -> type[BaseModel]:
-    """A scenario with an oracle's own fields beside the common ones: names, bounds, defaults.
-
-    Raises ValueError where a field of the oracle has the name of a common one.
-    """
-    hints = get_type_hints(oracle, include_extras=True)
-    own: dict[str, Any] = {}
-    for f in fields(oracle):  # type: ignore[arg-type]
-        if f.name in ScenarioDoc.model_fields:
-            raise ValueError(f"the oracle {oracle.name!r} may not have a field {f.name!r}")
-        if f.default is not MISSING:
-            info = Field(default=f.default, alias=f.name)
-        elif f.default_factory is not MISSING:
-            info = Field(default_factory=f.default_factory, alias=f.name)
-        else:
-            info = Field(alias=f.name)
-        own[FIELD + f.name] = (hints[f.name], info)
-    return create_model(f"Scenario_{oracle.name}", __base__=base, __doc__=oracle.__doc__, **own)
-
-
-def oracle_arguments(scenario: BaseModel) -> Mapping[str, Any]:
-    """The oracle's own fields of a validated scenario."""
-    own = (n for n in type(scenario).model_fields if n.startswith(FIELD))
-    return {name.removeprefix(FIELD): getattr(scenario, name) for name in own}

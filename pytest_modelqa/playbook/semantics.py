@@ -9,10 +9,16 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-from pytest_modelqa.core.model import FLOATS
+from pytest_modelqa.core.model import FLOAT_FORMATS, FLOATS, FORMATS
 from pytest_modelqa.playbook.blocks import PARTS, Blocks
 from pytest_modelqa.playbook.convert import format_of_source
-from pytest_modelqa.playbook.gates import PART_GATES, USUAL_GATES, default_gate
+from pytest_modelqa.playbook.gates import (
+    CANARY_GATE,
+    PART_GATES,
+    USUAL_GATES,
+    default_gate,
+    harness_gate,
+)
 from pytest_modelqa.playbook.positions import Flaw, Key, Tree
 from pytest_modelqa.playbook.problems import not_a
 from pytest_modelqa.playbook.schema import LimitsDoc, ScenarioDoc
@@ -20,6 +26,9 @@ from pytest_modelqa.playbook.schema import LimitsDoc, ScenarioDoc
 GATEWAYS = ("G0", "G1", "G2", "G3", "G4")
 Path = tuple[Key, ...]
 Found = Iterator[tuple[Path, str]]
+
+_ENTRY_DEPTH: Mapping[Key, int] = {"scenarios": 2, "ship_gates": 3, "canaries": 3}
+"""How deep the entries with an oracle stand: `scenarios[i]`, `ship_gates.harnesses.x`."""
 
 
 def semantic_flaws(tree: Tree, oracles: Collection[str]) -> Iterator[Flaw]:
@@ -32,6 +41,7 @@ def semantic_flaws(tree: Tree, oracles: Collection[str]) -> Iterator[Flaw]:
         _references(data),
         _matrix(data),
         _scenario_names(data, tree),
+        _taken_names(data),
         _scenario_modalities(data),
         _token_limits(data),
         _generated_oracles(data, oracles),
@@ -77,8 +87,7 @@ def _text(data: Any, *path: Key) -> str:
 def _empty(data: Any, path: Path) -> Iterator[Path]:
     if data is None:
         yield path
-    inside_oracle = path[:1] == ("scenarios",) and len(path) > 2  # noqa: PLR2004 - [i].field
-    if inside_oracle:
+    if path and len(path) > _ENTRY_DEPTH.get(path[0], len(path)):
         return
     if isinstance(data, Mapping):
         for key, value in data.items():
@@ -109,8 +118,8 @@ def _artifact(artifact: Mapping[str, Any], path: Path, *, has_default: bool) -> 
     source = _text(artifact, "source")
     if "source" not in artifact and not has_default:
         yield (*path, "source"), "is missing; name a file, such as file:PATH or hf:ORG/NAME:FILE"
-    if form == "safetensors" and quantization and quantization not in FLOATS:
-        yield (*path, "quantization"), not_a(quantization, "safetensors quantization", FLOATS)
+    if form in FLOAT_FORMATS and quantization and quantization not in FLOATS:
+        yield (*path, "quantization"), not_a(quantization, f"{form} quantization", FLOATS)
     if form != "safetensors" and source.startswith("hf:") and source.count(":") == 1:
         yield (*path, "source"), f"names no file; a {form} artifact is hf:ORG/NAME:FILE"
     if source and "revision" in artifact and not source.startswith("hf:"):
@@ -145,6 +154,8 @@ def _derivations(data: Any) -> Found:
             yield path, not_a(parent, "artifact of this playbook", keys)
         elif _goes_round(key, parents):
             yield path, f"{key} derives from itself, by way of {parent}"
+        elif parent in parents:
+            yield path, f"{parent} is derived itself; write derive:{parents[parent]}"
 
 
 def _goes_round(key: str, parents: Mapping[str, str]) -> bool:
@@ -159,7 +170,6 @@ def _references(data: Any) -> Found:
     for path in (
         ("model", "reference"),
         ("parity", "reference"),
-        ("ship_gates", "reference"),
         ("differential_tests", "validate_stats", "reference"),
     ):
         if (named := _text(data, *path)) and named not in known:
@@ -170,11 +180,11 @@ def _matrix(data: Any) -> Found:
     formats = _list(data, "test_matrix", "formats")
     path: Path = ("test_matrix", "quantizations")
     for form, names in _mapping(data, *path).items():
-        if formats and form in ("gguf", "safetensors", "apr") and form not in formats:
+        if formats and form in FORMATS and form not in formats:
             yield (*path, form), f"test_matrix.formats does not list {form}"
         for i, name in enumerate(names if isinstance(names, list) else ()):
-            if form == "safetensors" and isinstance(name, str) and name not in FLOATS:
-                yield (*path, form, i), not_a(name, "safetensors quantization", FLOATS)
+            if form in FLOAT_FORMATS and isinstance(name, str) and name not in FLOATS:
+                yield (*path, form, i), not_a(name, f"{form} quantization", FLOATS)
 
 
 def _scenario_names(data: Any, tree: Tree) -> Found:
@@ -188,6 +198,16 @@ def _scenario_names(data: Any, tree: Tree) -> Found:
                 f"a second scenario {name!r}; the first is at {at.line}:{at.column}",
             )
         first.setdefault(name, i)
+
+
+def _taken_names(data: Any) -> Found:
+    """Names of the cases of harnesses and canaries, which stand on the same cells."""
+    tasks = _list(data, "canaries", "tasks")
+    taken = {f"ship-{name}" for name in _mapping(data, "ship_gates", "harnesses")}
+    taken |= {f"canary-{_text(task, 'name')}" for task in tasks}
+    for i, scenario in enumerate(_list(data, "scenarios")):
+        if (name := _text(scenario, "name")) in taken:
+            yield ("scenarios", i, "name"), f"{name!r} is the name of a harness's or canary's case"
 
 
 def _scenario_modalities(data: Any) -> Found:
@@ -241,14 +261,21 @@ def decided_gates(data: Any) -> Iterator[str]:
     """Gates of scenarios and of all blocks, the disabled ones included."""
     for scenario in _list(data, "scenarios"):
         yield _text(scenario, "gate") or ScenarioDoc.model_fields["gate"].default
+    yield from map(harness_gate, _mapping(data, "ship_gates", "harnesses"))
+    if "canaries" in data:
+        yield CANARY_GATE
     for name in Blocks.model_fields:
-        if name in data and name != "differential_tests":
+        if name in data and name not in _WITHOUT_GATES:
             yield from _block_gates(name, data[name])
     for name, part in _mapping(data, "differential_tests").items():
         if name in PARTS:
             yield from _block_gates(name, part)
     if any(key.startswith("expected_") for key in _mapping(data, "model")):
         yield default_gate("model_expectations")
+
+
+_WITHOUT_GATES = ("differential_tests", "ship_gates", "canaries")
+"""Blocks whose gates are those of their parts."""
 
 
 def _block_gates(name: str, block: Any) -> Iterator[str]:

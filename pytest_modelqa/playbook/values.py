@@ -9,6 +9,7 @@ from typing import Any
 
 from pytest_modelqa.core.check import Category, FailurePolicy, Oracle, Severity
 from pytest_modelqa.core.model import ArtifactSpec, Backend, Format, Modality, Mode
+from pytest_modelqa.playbook.shipping_values import CanariesSpec, ShipSpec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,10 +82,12 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Playbook:
-    """Everything a plan needs. `sha256` covers the file and all templates that it extends.
+    """Everything a plan needs. `sha256` covers the file, all templates that it extends, the files
+    of its ship gates and canaries, and which model was chosen.
 
     `severities` holds what the playbook declares under `gates:`, by gate id; `disabled` are the
-    gates that it turns off.
+    gates that it turns off. `candidate` is the chosen name under `models`, empty where there are
+    none.
     """
 
     path: Path
@@ -101,3 +104,6 @@ class Playbook:
     tier: int
     limits: Limits
     disabled: frozenset[str] = frozenset()
+    candidate: str = ""
+    ship: ShipSpec | None = None
+    canaries: CanariesSpec | None = None

@@ -30,7 +30,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=[],
         metavar="FILE",
         dest="modelqa_playbooks",
-        help="qualify the model of this YAML playbook; may be given several times",
+        help="qualify the model of this YAML playbook; may be given several times "
+        "(with --model NAME: that one of its `models`)",
     )
     group.addoption(
         "--modelqa-report",
@@ -58,6 +59,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         dest="modelqa_strict",
         help="count unavailable and inconclusive cases as failures",
     )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests(early_config: pytest.Config, parser: pytest.Parser) -> None:
+    """Declare --model where there is a playbook, and nowhere else: many projects have their own."""
+    if early_config.known_args_namespace.modelqa_playbooks:
+        parser.getgroup("modelqa").addoption(
+            "--model",
+            default="",
+            metavar="NAME",
+            dest="modelqa_model",
+            help="qualify this one of the playbook's `models`",
+        )
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -16,6 +16,7 @@ class Options:
     """What this pytest run was asked for. Under xdist all processes share `folder` and `run_id`."""
 
     playbooks: tuple[Path, ...]
+    model: str
     folder: Path
     run_id: str
     strict: bool
@@ -32,6 +33,7 @@ class Options:
         here = config.invocation_params.dir
         return cls(
             playbooks=tuple((here / p).resolve() for p in config.getoption("modelqa_playbooks")),
+            model=config.getoption("modelqa_model", ""),
             folder=Path(shared.get("folder") or _folder(config, run_id)),
             run_id=run_id,
             strict=bool(config.getoption("modelqa_strict")),

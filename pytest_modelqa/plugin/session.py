@@ -13,7 +13,8 @@ from pytest_modelqa.checks.oracles import oracle_table
 from pytest_modelqa.core.check import Case
 from pytest_modelqa.core.errors import ExitCode, ModelQAError, OutputError, UsageError
 from pytest_modelqa.core.result import CaseResult, RunRecord
-from pytest_modelqa.decision import Score, score
+from pytest_modelqa.core.score import Judged
+from pytest_modelqa.decision.judging import judged
 from pytest_modelqa.plan import Plan, make
 from pytest_modelqa.playbook.load import load
 from pytest_modelqa.plugin.items import RESULT, CaseItem, PlaybookFile
@@ -23,6 +24,8 @@ from pytest_modelqa.qualify import Qualifier
 from pytest_modelqa.receiving import received
 from pytest_modelqa.reports.files import write_reports
 from pytest_modelqa.reports.junit import properties
+from pytest_modelqa.reports.shipping.beside import folders_of
+from pytest_modelqa.reports.shipping.write import write_decisions
 from pytest_modelqa.reports.terminal import render
 from pytest_modelqa.runtime.answers import Progress
 from pytest_modelqa.runtime.merge import records
@@ -42,7 +45,7 @@ class Qualification:
         self._selected: dict[Path, list[Case]] = {}
         self._interrupted = False
         self._records: list[RunRecord] = []
-        self._scores: list[Score] = []
+        self._judged: list[Judged] = []
         self._paths: dict[str, Path] = {}
 
     @classmethod
@@ -51,7 +54,7 @@ class Qualification:
         options = Options.of(config)
         try:
             table = oracle_table()
-            plans = {path: make(load(path, table)) for path in options.playbooks}
+            plans = {path: make(load(path, table, options.model)) for path in options.playbooks}
         except ModelQAError as error:
             raise pytest.UsageError(str(error)) from error
         if config.args_source is not pytest.Config.ArgsSource.ARGS:
@@ -109,7 +112,7 @@ class Qualification:
             report.duration = item.stash[RESULT].seconds
             if report.skipped and isinstance(report.longrepr, tuple):
                 report.longrepr = (str(item.path), 1, report.longrepr[2])
-            if item.part is None:
+            if item.part is None and not item.case.role:  # a gate may clear with some answers wrong
                 parts = item.stash[RESULT].verdict.parts
                 for part in subtest_reports(report, parts, strict=self.options.strict):
                     item.ihook.pytest_runtest_logreport(report=part)
@@ -135,6 +138,8 @@ class Qualification:
         decided = self.options.is_xdist_worker or self._something_was_decided()
         if session.exitstatus in _NO_FAILURE and not decided:
             session.exitstatus = ExitCode.NOTHING_RAN
+        if session.exitstatus == pytest.ExitCode.OK and self._is_blocked():
+            session.exitstatus = ExitCode.BLOCKED
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """The section at the end of the run."""
@@ -146,8 +151,7 @@ class Qualification:
             return
         writer = self._config.get_terminal_writer()
         text = render(
-            self._records,
-            self._scores,
+            self._judged,
             {kind: self._near(path) for kind, path in self._paths.items()},
             width=max(80, writer.fullwidth),
             color=writer.hasmarkup,
@@ -177,13 +181,14 @@ class Qualification:
             return
         lines = list(read([folder]))
         self._records = records(lines, self.options.run_id)
-        self._scores = [score(record) for record in self._records]
-        self._paths = write_reports(folder, self._records, self._scores)
+        self._judged = [judged(record) for record in self._records]
+        self._paths = write_reports(folder, self._judged)
         self._paths |= self._receipts(lines)
+        self._paths |= write_decisions(folder, self._judged, self._beside())
         for plugin in self._config.pluginmanager.get_plugins():
             if hasattr(plugin, "add_global_property"):  # pytest's own JUnit writer
-                for record, points in zip(self._records, self._scores, strict=True):
-                    for name, value in properties(record, points, record.run.playbook).items():
+                for each in self._judged:
+                    for name, value in properties(each, each.record.run.playbook).items():
                         plugin.add_global_property(name, value)
 
     def _receipts(self, lines: list[dict[str, Any]]) -> dict[str, Path]:
@@ -196,6 +201,15 @@ class Qualification:
             for cell, (_, files) in made.items():
                 found |= {f"{kind} {cell}": path for kind, path in files.items()}
         return found
+
+    def _beside(self) -> dict[str, tuple[Path, ...]]:
+        """Where the making of a model that is BLOCKED may be told of, by the playbook's hash."""
+        blocked = {j.record.run.playbook_sha256 for j in self._judged if _is_blocked(j)}
+        books = [p.playbook for p in self._plans.values() if p.playbook.sha256 in blocked]
+        return {b.sha256: folders_of(b.model.artifacts, b.path.parent) for b in books}
+
+    def _is_blocked(self) -> bool:
+        return any(_is_blocked(j) for j in self._judged)
 
     def _near(self, path: Path) -> Path:
         """As a person would type it from where pytest was started."""
@@ -226,3 +240,7 @@ class Qualification:
                 reporter.rewrite(text if done < total else "", erase=True)
 
         return show
+
+
+def _is_blocked(judged: Judged) -> bool:
+    return judged.ship is not None and not judged.ship.cleared

@@ -232,7 +232,7 @@ def test_a_consistent_forgery_is_found_by_measuring_again(
     _rejudge(document["receipt"])
     file.write_text(json.dumps(document), encoding="utf-8")
     assert verify(file, capsys)[0] == ExitCode.OK
-    code, found = verify(file, capsys, "--rerun", "1")
+    code, found = verify(file, capsys, "--rerun", "99")  # of one prompt, half may be within noise
     assert code == ExitCode.FAILED
     assert any(p["what"] == "measurement" and ".kl[" in p["where"] for p in found["problems"])
 

@@ -54,6 +54,16 @@ class Pattern:
 
 STUBS: dict[str, type[Oracle]] = {"sum": Sum, "pattern": Pattern}
 
+FILES = {
+    "prompts.jsonl": '{"id": "a", "prompt": "What is 1?"}\n{"id": "b", "prompt": "And 2?"}\n',
+    "examples.jsonl": (
+        '{"answer": "1", "passes": true, "why": "right", "prompt": "What is 1?"}\n'
+        '{"answer": "x", "passes": false, "why": "no number", "prompt": "What is 1?"}\n'
+    ),
+    "canaries.yaml": "tasks: [{name: a, group: b, prompt: '1', oracle: sum}]\n",
+}
+"""Beside every playbook of these tests."""
+
 MINIMAL = """\
 version: "1.0"
 model: {id: org/name}

@@ -21,6 +21,8 @@ from tests.playbook.stubs import MINIMAL, STUBS
 
 VALIDATOR = Draft202012Validator(json_schema(STUBS))
 COMMITTED = Path(playbook.__file__).parents[1] / "schemas" / "playbook.schema.json"
+GATE = "kind: ship, threshold: 0.9, prompts: prompts.jsonl, examples: examples.jsonl, oracle: sum"
+TASK = "name: a, group: b, prompt: '1', oracle: sum"
 ASK = "{name: a, prompt: '1', oracle: sum"
 PART = "{name: a, prompt: x, oracle: pattern, pattern: y"
 
@@ -58,8 +60,16 @@ VALID = [
     "trace_payload: {gates: [F-A]}",
     "gradients: {layers: [0, 3], max_relative_error: 1e-7}",
     "chaos: {max_seconds: 9}\nfuzz: {max_seconds: 0.5}\nmemory: {approaches: [lora]}",
-    "ship_gates: {confidence: 0.99, min_pass_rate: 1}",
-    "canaries: {prompts: [{name: a, prompt: b}]}",
+    "training: {config: a.json, stages: [data, gguf], quantizations: [q8_0], max_kl: 0.1}",
+    "training: {run: out/run, merged: out/merged, gguf: out/m.gguf, min_effect: 1e-3}",
+    f"ship_gates: {{harnesses: {{a_1: {{{GATE}}}}}}}",
+    f"ship_gates: {{min_overall: 1, confidence: 0.99, harnesses: {{a: {{{GATE}, samples: 2, "
+    "metric: rate, confidence: 0.9, system: s, max_tokens: 9, stop: [a, b], mode: fast, "
+    "expected: '1'}}}",
+    f"canaries: {{tasks: [{{{TASK}}}], stages: [gguf-q4_k_m]}}",
+    f"canaries: {{tasks: [{{{TASK}, expected: 1, system: s, max_tokens: 9, stop: [a]}}]}}",
+    "canaries: {file: canaries.yaml}",
+    "canaries: {enabled: false}",
     "scenarios_generated: {families: [edge], count: 1, oracles: {code: sum}}",
 ]
 
@@ -113,9 +123,33 @@ INVALID = [
     "gradients: {max_relative_error: 0}",
     "memory: {approaches: [all]}",
     "fuzz: {max_seconds: 0}",
-    "ship_gates: {confidence: 1}",
+    "training: {stages: [deploy]}",
+    "training: {stages: [run, run]}",
+    "training: {max_kl: 0}",
+    "training: {adapter: out/run}",
+    "ship_gates: {}",
+    "ship_gates: {harnesses: {}}",
+    "ship_gates: {harnesses: []}",
+    "ship_gates: {harnesses: {a: {}}}",
+    f"ship_gates: {{harnesses: {{A: {{{GATE}}}}}}}",
+    f"ship_gates: {{harnesses: {{a__b: {{{GATE}}}}}}}",
+    f"ship_gates: {{confidence: 1, harnesses: {{a: {{{GATE}}}}}}}",
+    f"ship_gates: {{reference: gguf-f16, harnesses: {{a: {{{GATE}}}}}}}",
+    f"ship_gates: {{harnesses: {{a: {{{GATE}, threshhold: 1}}}}}}",
+    f"ship_gates: {{harnesses: {{a: {{{GATE}, samples: 0}}}}}}",
+    f"ship_gates: {{harnesses: {{a: {{{GATE}, metric: F1}}}}}}",
+    f"ship_gates: {{harnesses: {{a: {{{GATE}, stop: [a, a]}}}}}}",
+    f"ship_gates: {{harnesses: {{a: {{{GATE}, pattern: x}}}}}}",
+    f"ship_gates: {{harnesses: {{a: {{{GATE.replace('sum', 'pattern')}, pattern: x}}}}}}",
+    f"ship_gates: {{harnesses: {{a: {{{GATE.replace('sum', 'nope')}}}}}}}",
+    f"ship_gates: {{harnesses: {{a: {{{GATE.replace('prompts.jsonl', '{file: x}')}}}}}}}",
     "canaries: {}",
-    "canaries: {prompts: []}",
+    "canaries: {tasks: [{}]}",
+    "canaries: {tasks: 1}",
+    f"canaries: {{file: canaries.yaml, tasks: [{{{TASK}}}]}}",
+    f"canaries: {{tasks: [{{{TASK}, mode: fast}}]}}",
+    f"canaries: {{tasks: [{{{TASK}}}], stages: []}}",
+    f"canaries: {{tasks: [{{{TASK}}}], baseline: old.json}}",
     "scenarios_generated: {oracles: {code: nope}}",
     "scenarios_generated: {families: [code, code]}",
     "extends: 3",
@@ -131,6 +165,14 @@ SEMANTIC = [
     "scenarios: [{name: a, prompt: x, oracle: pattern, pattern: '('}]",
     "limits: {max_tokens: 4096}",
     "extends: nowhere.yaml",
+    f"ship_gates: {{harnesses: {{a: {{{GATE}, samples: 3}}}}}}",
+    f"ship_gates: {{harnesses: {{a: {{{GATE}, metric: f1}}}}}}",
+    f"ship_gates: {{harnesses: {{a: {{{GATE.replace('prompts.jsonl', 'none.jsonl')}}}}}}}",
+    f"ship_gates: {{artifact: gguf-f16, harnesses: {{a: {{{GATE}}}}}}}",
+    "canaries: {file: none.yaml}",
+    f"canaries: {{tasks: [{{{TASK}}}, {{{TASK}}}]}}",
+    f"canaries: {{tasks: [{{{TASK}}}], stages: [gguf-f16]}}",
+    "default_model: base",
     "seed: 1.0",  # JSON Schema calls 1.0 an integer
 ]
 """What only the loader can know."""
@@ -242,7 +284,14 @@ differential_tests: {tensor_diff: {filter: a}, validate_stats: {tolerance: {laye
 parity: {prompts: [a], ollama: {model_tag: a}}
 profile_ci: {formats: [gguf], assertions: {max_p99_ms: 5}}
 gradients: {layers: [0]}
-canaries: {prompts: [{name: a, prompt: b}]}
+ship_gates:
+  baseline: gguf-f16
+  harnesses:
+    arithmetic:
+      {kind: quality, threshold: 0.5, prompts: prompts.jsonl, examples: examples.jsonl,
+       oracle: sum, expected: 4, stop: [x], max_tokens: 8}
+canaries:
+  {tasks: [{name: a, group: b, prompt: "1", oracle: sum, max_tokens: 8}], stages: [safetensors-f32]}
 scenarios_generated: {families: [code], oracles: {code: sum}}
 gates: {F-A: {severity: P1}}
 limits: {n_ctx: 512, max_tokens: 64}

@@ -212,14 +212,14 @@ seed: 2
         "3:1: model.id: is missing, and required",
         "4:18: model.size_category: 'hugee' is not a size category; did you mean 'huge'? (tiny,",
         "6:16: model.artifacts[0].format: 'ggfu' is not a format; did you mean 'gguf'? "
-        "(gguf, safetensors, apr)",
+        "(gguf, safetensors, apr, adapter)",
         "6:36: model.artifacts[0].quantization: 'Q4_K_M' is not a quantization; did you mean "
         "'q4_k_m'?",
         "6:52: model.artifacts[0].source: 'gguf-q4_0' is not an artifact of this playbook",
         "8:15: test_matrix.modalities: 'run' is listed twice",
         "9:13: test_matrix.backends: must be a list, found 'cpu'; write [cpu]",
         "10:26: test_matrix.formats[1]: 'ggfu' is not a format; did you mean 'gguf'? "
-        "(gguf, safetensors, apr)",
+        "(gguf, safetensors, apr, adapter)",
         "11:3: test_matrix.scenario_count: unknown key 'scenario_count'; that is "
         "`scenarios_generated.count` here",
         "13:23: scenarios[0].prompt: no digit in the prompt",
@@ -305,6 +305,10 @@ def test_one_mistake_is_one_problem(problems: Problems, text: str, path: str, me
          "model.artifacts[0].source", "stay inside its folder"),
         ("id: a/b, artifacts: [{format: gguf, quantization: f16, source: 'derive:gguf-f16'}]",
          "model.artifacts[0].source", "derives from itself"),
+        ("id: a/b, artifacts: [{format: gguf, quantization: f32, source: 'file:x'}, "
+         "{format: gguf, quantization: f16, source: 'derive:gguf-f32'}, "
+         "{format: gguf, quantization: q8_0, source: 'derive:gguf-f16'}]",
+         "model.artifacts[2].source", "gguf-f16 is derived itself; write derive:gguf-f32"),
         ("id: a/b, artifacts: [{format: gguf, quantization: f16, source: 'file:x', revision: m}]",
          "model.artifacts[0].revision", "only hf: sources"),
         ("id: a/b, artifacts: [{format: safetensors, quantization: q8_0, source: 'file:x'}]",
@@ -373,5 +377,5 @@ def test_an_oracle_may_not_shadow_a_common_field(tmp_path: Path) -> None:
     bad = make_dataclass("Bad", [("prompt", str, "x")], namespace={"name": "bad"})
     path = tmp_path / "b.yaml"
     path.write_text(MINIMAL + "scenarios: [{name: a, prompt: x, oracle: bad}]")
-    with pytest.raises(ValueError, match="may not have a field 'prompt'"):
+    with pytest.raises(PlaybookError, match="may not have a field 'prompt'"):
         load(path, {**STUBS, "bad": bad})

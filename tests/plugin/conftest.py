@@ -6,9 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import scipy.special  # noqa: F401
 
-# Nested runs in this process forget the modules that they import; C extensions (yaml, numpy) do
-# not survive being imported twice, so everything is imported here before.
+# Nested runs in this process forget the modules that they import; C extensions (yaml, numpy,
+# scipy) do not survive being imported twice, so everything is imported here before.
 import pytest_modelqa.plugin.session  # noqa: F401
 
 Run = Callable[..., pytest.RunResult]
