@@ -33,7 +33,7 @@ def convert_command(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False,
 ) -> None:
-    """Convert a model; what was made before from the same bytes is used again."""
+    """Convert a model, once; print what was made, and its hash."""
     target = target_kind(to, quant)
     if output is not None and not output.parent.is_dir():
         raise UsageError("the folder does not exist", where=str(output.parent))
@@ -45,7 +45,7 @@ def convert_command(
     if as_json:
         typer.echo(json.dumps(_values(result, path)))
     else:
-        typer.echo(str(path))
+        typer.echo(f"{path}\nsha256 {result.made.sha256}")
 
 
 def _copy(result: Converted, output: Path) -> None:

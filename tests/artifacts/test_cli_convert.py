@@ -40,9 +40,10 @@ def modelqa(
     return run
 
 
-def test_stdout_is_the_path_alone(modelqa: Run) -> None:
-    said = modelqa("--to", "gguf", "--quant", "q8_0")
-    assert Path(said.strip()).read_bytes()[:4] == b"GGUF"
+def test_stdout_is_the_path_and_the_hash(modelqa: Run, tmp_path: Path) -> None:
+    path, digest = modelqa("--to", "gguf", "--quant", "q8_0").splitlines()
+    assert Path(path).read_bytes()[:4] == b"GGUF"
+    assert digest == f"sha256 {sha256_of(Path(path), tmp_path)}"
 
 
 def test_json_tells_every_stage_and_whether_it_was_there_already(
