@@ -93,10 +93,11 @@ def plain(config: TrainingConfig) -> Measured:
 
 
 def main(argv: list[str]) -> None:
-    """Measure both, alternately, and print the better of two runs of each."""
+    """Measure both, alternately, and print the better run of each."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("config", type=Path)
     parser.add_argument("--steps", type=int, default=8)
+    parser.add_argument("--rounds", type=int, default=2, help="of which the better one counts")
     given = parser.parse_args(argv)
     config = load(given.config)
     training = dataclasses.replace(
@@ -104,7 +105,7 @@ def main(argv: list[str]) -> None:
     )
     config = dataclasses.replace(config, training=training, dataset=_short_of_hold_out(config))
     best: dict[str, Measured] = {}
-    for _ in range(2):
+    for _ in range(given.rounds):
         with tempfile.TemporaryDirectory() as folder:
             measured = {"ours": ours(config, Path(folder)), "plain": plain(config)}
         if measured["ours"][2] != measured["plain"][2]:
