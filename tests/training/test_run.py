@@ -83,8 +83,9 @@ def test_tensorboard_reads_the_curves(finished: Path) -> None:
     assert [e.step for e in board.Scalars("loss/train")] == [3, 6, 9, 12]
 
 
+@pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing.:FutureWarning")  # peft's
 def test_the_targets_alone_are_learnt_and_the_loss_is_the_librarys_own(finished: Path) -> None:
-    """Choosing columns before the vocabulary's matrix gives the loss that transformers gives."""
+    """Targets alone through the vocabulary's matrix: the loss that transformers gives."""
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
@@ -101,13 +102,40 @@ def test_the_targets_alone_are_learnt_and_the_loss_is_the_librarys_own(finished:
     batch = data.collator([data.train[i] for i in range(4)])
     with torch.inference_mode():
         wanted = float(model(**batch).loss)
-    from training.loop.trainer import target_loss
+    from peft import LoraConfig, get_peft_model
 
+    from training.loop.trainer import is_plain, target_loss
+
+    adapted = get_peft_model(model, LoraConfig(target_modules=["q_proj"], task_type="CAUSAL_LM"))
+    assert is_plain(adapted)
     with torch.inference_mode():
-        found = float(target_loss(model, batch, chooses=True, count=None)[0])
-        whole = float(target_loss(model, batch, chooses=False, count=None)[0])
+        found = float(target_loss(adapted, batch, plain=True, count=None))
+        whole = float(target_loss(adapted, batch, plain=False, count=None))
     assert found == pytest.approx(wanted, rel=1e-5)
     assert whole == pytest.approx(wanted, rel=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing.:FutureWarning")  # peft's
+@pytest.mark.parametrize(
+    ("kind", "more"),
+    [("Granite", {"logits_scaling": 8.0}), ("Gemma2", {"final_logit_softcapping": 30.0})],
+)
+def test_negative_scaled_or_capped_logits_are_not_taken_for_plain_ones(
+    kind: str, more: dict[str, float]
+) -> None:
+    import transformers
+    from peft import LoraConfig, get_peft_model
+
+    from training.loop.trainer import is_plain
+
+    tiny = {
+        "vocab_size": 32, "hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 1,
+        "num_attention_heads": 2, "num_key_value_heads": 1, "head_dim": 8, "pad_token_id": 0,
+    }  # fmt: skip
+    config = getattr(transformers, f"{kind}Config")(**tiny, **more)
+    model = getattr(transformers, f"{kind}ForCausalLM")(config)
+    lora = LoraConfig(target_modules=["q_proj"], task_type="CAUSAL_LM")
+    assert not is_plain(get_peft_model(model, lora))
 
 
 def poison(step: int) -> Any:

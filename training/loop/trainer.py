@@ -5,7 +5,6 @@ Loaded only by a run: it imports torch and transformers.
 
 from __future__ import annotations
 
-import inspect
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -27,9 +26,7 @@ class AdapterTrainer(Trainer):
         self.model_accepts_loss_kwargs = True
         self._began = time.monotonic() - earlier_s
         self._tokens = earlier_tokens
-        adapted: Any = self.model
-        signature = inspect.signature(adapted.get_base_model().forward)
-        self._chooses = "logits_to_keep" in signature.parameters
+        self._plain = is_plain(self.model)
 
     def compute_loss(
         self,
@@ -43,8 +40,9 @@ class AdapterTrainer(Trainer):
         count = int(given.pop("tokens"))
         if model.training:
             self._tokens += count
-        loss, outputs = target_loss(model, given, chooses=self._chooses, count=num_items_in_batch)
-        return (loss, outputs) if return_outputs else loss
+        plain = self._plain and model is self.model  # else it is wrapped, and must be called
+        loss = target_loss(model, given, plain=plain, count=num_items_in_batch)
+        return (loss, {"loss": loss}) if return_outputs else loss
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Add what the library does not measure to each step's record."""
@@ -55,26 +53,43 @@ class AdapterTrainer(Trainer):
         super().log(logs, start_time)
 
 
-def target_loss(
-    model: Any, batch: Mapping[str, Any], *, chooses: bool, count: Any
-) -> tuple[torch.Tensor, Any]:
-    """Cross-entropy of the targets in nats, their sum over `count` or else their mean; the outputs.
+def is_plain(adapted: Any) -> bool:
+    """Whether logits are the last hidden states times the vocabulary's matrix, and nothing else.
 
-    Where the model `chooses` (its `logits_to_keep`), only columns that hold a target of some row go
-    through the vocabulary's matrix: prompts and padding are most of a batch, and that matrix is
-    much of a small model.
+    Some architectures scale or cap them: it is tried on three tokens. A cap may not be felt yet, so
+    that one which the configuration names is believed.
+    """
+    model = adapted.get_base_model()
+    head = model.get_output_embeddings()
+    if head is None or getattr(model.config, "final_logit_softcapping", None):
+        return False
+    ids = torch.tensor([[1, 2, 3]], device=head.weight.device)
+    was = model.training
+    model.eval()
+    try:
+        with torch.no_grad():
+            hidden = model.base_model(input_ids=ids).last_hidden_state
+            logits: torch.Tensor = model(input_ids=ids).logits
+            return torch.allclose(head(hidden), logits, rtol=1e-4, atol=1e-4)
+    finally:
+        model.train(was)
+
+
+def target_loss(adapted: Any, batch: Mapping[str, Any], *, plain: bool, count: Any) -> torch.Tensor:
+    """Cross-entropy of the targets in nats: their sum over `count`, or else their mean.
+
+    Where the model is `plain`, only positions that predict a target go through the vocabulary's
+    matrix: prompts and padding are most of a batch, and that matrix is much of a small model.
     """
     given = dict(batch)
     following = given.pop("labels")[:, 1:]  # (B, T - 1)
-    columns = (following != IGNORED).any(0).nonzero().flatten()  # those that predict a target
-    if chooses:
-        outputs = model(**given, logits_to_keep=columns)
-        logits = outputs.logits
+    wanted = following != IGNORED
+    if plain:
+        model = adapted.get_base_model()
+        hidden = model.base_model(**given).last_hidden_state[:, :-1]  # (B, T - 1, width)
+        logits = model.get_output_embeddings()(hidden[wanted])  # (targets, vocabulary)
     else:
-        outputs = model(**given)
-        logits = outputs.logits[:, columns]
-    targets = following[:, columns]
-    total = torch.nn.functional.cross_entropy(
-        logits.float().flatten(0, 1), targets.flatten(), ignore_index=IGNORED, reduction="sum"
-    )
-    return total / ((targets != IGNORED).sum() if count is None else count), outputs
+        logits = adapted(**given).logits[:, :-1][wanted]
+    total = torch.nn.functional.cross_entropy(logits.float(), following[wanted], reduction="sum")
+    loss: torch.Tensor = total / (wanted.sum() if count is None else count)
+    return loss

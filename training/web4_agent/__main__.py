@@ -10,7 +10,6 @@ from pathlib import Path
 from pytest_modelqa.core.errors import ModelQAError
 from training.web4_agent.damage import DAMAGES
 
-
 UNMERGED = "adapter"
 
 
