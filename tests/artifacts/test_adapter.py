@@ -6,7 +6,9 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from pytest_modelqa.artifacts.adapter import SETTINGS, WEIGHTS, base_of
 from pytest_modelqa.artifacts.derivation import derivable_from
@@ -17,17 +19,20 @@ from pytest_modelqa.core.model import ArtifactSpec
 
 
 @pytest.fixture
-def copied(trained_adapter: Path, tmp_path: Path) -> Path:
-    """The adapter of ci-light, to be spoilt."""
-    for name in (SETTINGS, WEIGHTS):
-        shutil.copy(trained_adapter / name, tmp_path / name)
+def made(tiny_model: Path, tmp_path: Path) -> Path:
+    """An adapter of ci-light with one pair of matrices, to be spoilt."""
+    random = np.random.default_rng(0)
+    name = "base_model.model.model.layers.0.self_attn.q_proj"
+    pair = {f"{name}.lora_{m}.weight": random.normal(size=(4, 4)) for m in "AB"}
+    save_file({key: value.astype(np.float32) for key, value in pair.items()}, tmp_path / WEIGHTS)
+    (tmp_path / SETTINGS).write_text(json.dumps({"base_model_name_or_path": str(tiny_model)}))
     return tmp_path
 
 
-def test_a_sound_adapter_names_its_base_and_has_no_finding(copied: Path, base_model: Path) -> None:
-    assert base_of(copied).samefile(base_model)
-    assert recognise(copied) == "adapter"
-    seen = inspect(copied, "adapter")
+def test_a_sound_adapter_names_its_base_and_has_no_finding(made: Path, tiny_model: Path) -> None:
+    assert base_of(made).samefile(tiny_model)
+    assert recognise(made) == "adapter"
+    seen = inspect(made, "adapter")
     assert seen.findings == ()
     assert seen.tensors > 0
     assert seen.checked > seen.tensors, "the base's header is checked too"
@@ -36,33 +41,33 @@ def test_a_sound_adapter_names_its_base_and_has_no_finding(copied: Path, base_mo
 @pytest.mark.parametrize(
     "text", ["{}", "[]", "{", '{"base_model_name_or_path": "no/such/model"}'], ids=repr
 )
-def test_negative_without_its_base_an_adapter_is_unsafe(copied: Path, text: str) -> None:
-    (copied / SETTINGS).write_text(text)
+def test_negative_without_its_base_an_adapter_is_unsafe(made: Path, text: str) -> None:
+    (made / SETTINGS).write_text(text)
     with pytest.raises(Refused):
-        base_of(copied)
-    seen = inspect(copied, "adapter")
+        base_of(made)
+    seen = inspect(made, "adapter")
     assert [f.code for f in seen.findings] == ["ADAPTER-BASE"]
     assert seen.unsafe
 
 
 def test_negative_a_base_that_is_cut_off_is_unsafe(
-    copied: Path, base_model: Path, tmp_path: Path
+    made: Path, tiny_model: Path, tmp_path: Path
 ) -> None:
     base = tmp_path / "base"
-    shutil.copytree(base_model, base)
+    shutil.copytree(tiny_model, base)
     weights = base / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-1000])
-    settings = json.loads((copied / SETTINGS).read_text())
-    (copied / SETTINGS).write_text(json.dumps({**settings, "base_model_name_or_path": str(base)}))
-    seen = inspect(copied, "adapter")
+    settings = json.loads((made / SETTINGS).read_text())
+    (made / SETTINGS).write_text(json.dumps({**settings, "base_model_name_or_path": str(base)}))
+    seen = inspect(made, "adapter")
     assert seen.unsafe
     assert {f.code[:3] for f in seen.findings} == {"ST-"}
 
 
-def test_negative_an_adapter_that_is_cut_off_is_unsafe(copied: Path) -> None:
-    weights = copied / WEIGHTS
+def test_negative_an_adapter_that_is_cut_off_is_unsafe(made: Path) -> None:
+    weights = made / WEIGHTS
     weights.write_bytes(weights.read_bytes()[:-1000])
-    assert inspect(copied, "adapter").unsafe
+    assert inspect(made, "adapter").unsafe
 
 
 def test_nothing_is_derived_from_an_adapter_or_into_one() -> None:

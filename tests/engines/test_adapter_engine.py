@@ -50,6 +50,7 @@ def said(pool: Pool, artifact: Path, form: Format, arrays: Path) -> tuple[np.nda
     return load_file(arrays.parent / scored.file)["logits"], generated.text
 
 
+@pytest.mark.nightly
 def test_an_adapter_answers_as_merged_and_not_as_its_base(
     pool: Pool, trained_adapter: Path, merged_model: Path, base_model: Path, tmp_path: Path
 ) -> None:
