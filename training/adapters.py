@@ -5,7 +5,6 @@ Read with our own readers and numpy, not with the library that wrote it.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -16,10 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_modelqa.artifacts import safetensors
+from pytest_modelqa.artifacts.adapter import WEIGHTS, settings_of
 from pytest_modelqa.core.errors import Refused
 
-WEIGHTS = "adapter_model.safetensors"
-SETTINGS = "adapter_config.json"
 _PREFIX = "base_model.model."
 _ENDS = {".lora_A.weight": 0, ".lora_B.weight": 1}
 _UNKNOWN = ("use_dora", "use_qalora", "use_bdlora", "modules_to_save", "trainable_token_indices",
@@ -53,7 +51,7 @@ class Adapter:
 
 def read(folder: Path) -> Adapter:
     """Read an adapter's settings and header. Raises Refused where it is none of ours."""
-    settings = _settings(folder)
+    settings = settings_of(folder)
     if settings.get("peft_type") != "LORA":
         raise _refused(folder, f"is of type {settings.get('peft_type')!r}, not LORA")
     if used := [name for name in _UNKNOWN if settings.get(name)]:
@@ -89,20 +87,6 @@ def require_fit(adapter: Adapter, base: Mapping[str, tuple[int, ...]]) -> None:
                 where=str(adapter.folder),
                 remedy="name the base that it was trained on with --base",
             )
-
-
-def _settings(folder: Path) -> dict[str, Any]:
-    try:
-        found = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise Refused(
-            f"{SETTINGS} cannot be read: {error}",
-            where=str(folder),
-            remedy="name the folder of a finished run",
-        ) from error
-    if not isinstance(found, dict):
-        raise _refused(folder, f"{SETTINGS} is no JSON object")
-    return found
 
 
 def _shapes(folder: Path) -> dict[str, tuple[int, ...]]:

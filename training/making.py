@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+from pytest_modelqa.artifacts.adapter import WEIGHTS
 from pytest_modelqa.artifacts.folders import publish
 from pytest_modelqa.artifacts.hashing import measured
 from pytest_modelqa.core.errors import ExitCode, ModelQAError, OutputError, Refused, UsageError
 from pytest_modelqa.core.ids import content_key
-from training import adapters
 from training.bases import base_of, find
 from training.config import TrainingConfig, load, require_files
 from training.conversion import converted
@@ -93,9 +93,7 @@ class Stages:
             return self.merge
         adapter = self.adapter()
         name = (
-            adapter.parent.name
-            if self.run is None
-            else f"run-{measured(adapter / adapters.WEIGHTS)[:32]}"
+            adapter.parent.name if self.run is None else f"run-{measured(adapter / WEIGHTS)[:32]}"
         )
         target = self.cache / "merged" / name
         publish(target, lambda part: self._merge(adapter, part / "model"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from pytest_modelqa.artifacts import safetensors
 from pytest_modelqa.artifacts.json_objects import parsed
@@ -21,7 +22,7 @@ def base_of(folder: Path) -> Path:
 
     Raises Refused where it is not named, or not here: nothing is looked up in a network.
     """
-    named = _settings(folder).get("base_model_name_or_path")
+    named = settings_of(folder).get("base_model_name_or_path")
     if not isinstance(named, str) or not named:
         raise Refused("names no base model", where=str(folder / SETTINGS))
     if not Path(named).is_dir():
@@ -46,13 +47,18 @@ def read(folder: Path) -> Header:
     return header
 
 
-def _settings(folder: Path) -> dict[str, object]:
+def settings_of(folder: Path) -> dict[str, Any]:
+    """The values of `adapter_config.json`. Raises Refused where it is none."""
     path = folder / SETTINGS
     try:
         with path.open("rb") as file:
             found, _ = parsed(file.read(_MOST))
     except (OSError, ValueError, RecursionError) as error:
-        raise Refused(f"cannot be read: {error}", where=str(path)) from error
+        raise Refused(
+            f"{SETTINGS} cannot be read: {error}",
+            where=str(folder),
+            remedy="name the folder of a finished run",
+        ) from error
     if not isinstance(found, dict):
-        raise Refused("is no JSON object", where=str(path))
+        raise Refused(f"{SETTINGS} is no JSON object", where=str(folder), remedy="train it again")
     return found

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from pytest_modelqa.artifacts.adapter import SETTINGS, WEIGHTS
 from pytest_modelqa.artifacts.hashing import measured
 from training.adapters import Adapter, Matrix
 from training.distances import Distances
@@ -18,7 +19,7 @@ from training.loop.reading import Run
 from training.written import RUN
 
 FILES = (
-    output.ADAPTER, output.ADAPTER_CONFIG, output.STATISTICS, output.STEPS, RUN,
+    WEIGHTS, SETTINGS, output.STATISTICS, output.STEPS, RUN,
     output.MANIFEST, "tokenizer.json", "tokenizer_config.json",
 )  # fmt: skip
 _POSITIVE = (
@@ -131,7 +132,7 @@ def expected_size(run: Run, adapter: Adapter, base: Mapping[str, tuple[int, ...]
     ]  # fmt: skip
     wanted = sum(adapter.r * (rows + columns) * 4 for rows, columns in targets)
     slack = 8 + 8 + 64 + 2 * len(targets) * _HEADER_BYTES
-    size = (run.folder / output.ADAPTER).stat().st_size
+    size = (run.folder / WEIGHTS).stat().st_size
     reason = (
         f"{size:,} bytes; {len(targets)} modules of rank {adapter.r} in float32 take {wanted:,}"
     )

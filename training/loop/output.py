@@ -21,8 +21,6 @@ MANIFEST = "manifest.json"
 LOGS = "logs"
 CHECKPOINTS = "checkpoints"
 SAVING = ".saving"
-ADAPTER = "adapter_model.safetensors"
-ADAPTER_CONFIG = "adapter_config.json"
 _PART = ".part"
 
 

@@ -18,6 +18,7 @@ from typing import Any
 
 from safetensors import SafetensorError
 
+from pytest_modelqa.artifacts.adapter import WEIGHTS
 from pytest_modelqa.artifacts.hashing import measured
 from pytest_modelqa.core.errors import OutputError
 from training.bases import find
@@ -101,7 +102,7 @@ def _trained(job: Job, say: Say, callbacks: Sequence[Any]) -> Trained:
     write_json(job.part / output.STATISTICS, statistics)
     _write_steps(job.part / output.STEPS, steps)
     folder = output.finish(job.part)
-    return Trained(folder=folder, sha256=measured(folder / output.ADAPTER), statistics=statistics)
+    return Trained(folder=folder, sha256=measured(folder / WEIGHTS), statistics=statistics)
 
 
 def _write_steps(path: Path, steps: Sequence[Step]) -> None:

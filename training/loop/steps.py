@@ -14,6 +14,7 @@ import torch
 from transformers import TrainingArguments, set_seed
 from transformers.trainer_callback import PrinterCallback, ProgressCallback
 
+from pytest_modelqa.artifacts.adapter import SETTINGS
 from training.data import Collator
 from training.loop import output
 from training.loop.adapter import attach
@@ -69,7 +70,7 @@ def run_steps(job: Job, say: Say, callbacks: Sequence[Any]) -> tuple[list[Step],
 def _save_adapter(model: Any, folder: Path) -> None:
     """As peft does; its settings list modules in the order of a set, which differs by process."""
     model.save_pretrained(folder, safe_serialization=True)
-    path = folder / output.ADAPTER_CONFIG
+    path = folder / SETTINGS
     settings = json.loads(path.read_text(encoding="utf-8"))
     settings["target_modules"] = sorted(settings["target_modules"])
     path.write_text(json.dumps(settings, indent=2, sort_keys=True) + "\n", encoding="utf-8")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from pytest_modelqa.artifacts.adapter import SETTINGS, WEIGHTS
 from pytest_modelqa.core.errors import UsageError
-from training import adapters
 from training.written import RUN
 
 
@@ -16,7 +16,7 @@ def newest_adapter(folder: Path) -> Path:
     Runs that are at work, and folders that lack the weights, are not taken. Raises UsageError
     where none is left.
     """
-    if (folder / adapters.SETTINGS).is_file():
+    if (folder / SETTINGS).is_file():
         return folder
     found = [p for p in folder.glob("*") if not p.name.startswith(".") and _is_whole(p)]
     if not found:
@@ -29,7 +29,7 @@ def newest_adapter(folder: Path) -> Path:
 
 
 def _is_whole(folder: Path) -> bool:
-    return all((folder / name).is_file() for name in (adapters.SETTINGS, adapters.WEIGHTS))
+    return all((folder / name).is_file() for name in (SETTINGS, WEIGHTS))
 
 
 def _began(folder: Path) -> str:

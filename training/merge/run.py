@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 from safetensors import SafetensorError
 
+from pytest_modelqa.artifacts.adapter import WEIGHTS
 from pytest_modelqa.artifacts.folders import flush
 from pytest_modelqa.artifacts.hashing import cache_root, sha256_of
 from pytest_modelqa.core.errors import OutputError, UsageError
@@ -111,7 +112,7 @@ def _record(
     """What the merged model was made of, and what was found of it."""
     return {
         "base": {"source": base.source, "sha256": base.sha256, "dequantised": request.dequantise},
-        "adapter_sha256": sha256_of(adapter.folder / adapters.WEIGHTS, cache_root()),
+        "adapter_sha256": sha256_of(adapter.folder / WEIGHTS, cache_root()),
         "r": adapter.r,
         "alpha": adapter.alpha,
         "dtype": request.dtype,

@@ -16,11 +16,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from pytest_modelqa.artifacts.adapter import SETTINGS, WEIGHTS
 from pytest_modelqa.artifacts.folders import locked
 from pytest_modelqa.artifacts.hashing import cache_root, measured
 from pytest_modelqa.core.errors import Refused, UsageError
 from pytest_modelqa.core.ids import content_key
-from training import adapters
 from training.bases import find
 from training.config import TrainingConfig, load
 from training.config.values import DataFile, DatasetSection
@@ -96,7 +96,7 @@ def _merged(run: Path, say: Say) -> Iterator[Path]:
 
 def _adapter(run: Path) -> tuple[Path, Path]:
     """Settings, which name the base's folder, and weights."""
-    return run / adapters.SETTINGS, run / adapters.WEIGHTS
+    return run / SETTINGS, run / WEIGHTS
 
 
 def trained(
@@ -200,7 +200,7 @@ def _record(config: TrainingConfig, data: Data, run: Path) -> dict[str, Any]:
         "recipe": _made_of(values_of(config), data.sha256),
         "sets": dict(data.hashes),
         "versions": dict(read.facts["versions"]),
-        "adapter_sha256": measured(run / adapters.WEIGHTS),
+        "adapter_sha256": measured(run / WEIGHTS),
         "losses": [round(loss, 6) for loss in read.losses],
         "leakage": {"tested": len(held.records) if held else 0, "leaked": len(found)},
     }
