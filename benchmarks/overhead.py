@@ -62,18 +62,39 @@ def scripted(folder: Path, count: int, rules: str = "") -> Path:
     return file
 
 
+_IDLE = """
+import contextlib, io, sys, time
+import pytest
+
+def run(*more):
+    for name in [n for n in sys.modules if n.partition(".")[0] == "pytest_modelqa"]:
+        del sys.modules[name]
+    start = time.perf_counter()
+    with contextlib.redirect_stdout(io.StringIO()):
+        code = pytest.main(["-q", "-p", "no:cacheprovider", *more])
+    assert code == 0, code
+    return 1000 * (time.perf_counter() - start)
+
+run(), run("-p", "no:modelqa")
+for turn in range(int(sys.argv[1])):
+    with_it, without = (), ("-p", "no:modelqa")
+    first, second = (with_it, without) if turn % 2 else (without, with_it)
+    taken = {first: run(*first), second: run(*second)}
+    print(taken[with_it] - taken[without])
+"""
+
+
 def idle(pairs: int) -> Line:
-    """Runs of one empty test with the plugin and with `-p no:modelqa`, in turns."""
+    """Runs of one empty test with the plugin and with `-p no:modelqa`, in turns.
+
+    In one process, where our modules are imported anew each time: what the interpreter and pytest
+    need to start varies by more than the plugin can cost.
+    """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "test_nothing.py").write_text("def test_nothing():\n    pass\n")
-        base = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", name]
-        timed(base, cwd=folder)
-        differences = []
-        for turn in range(pairs):
-            order = ([], ["-p", "no:modelqa"]) if turn % 2 else (["-p", "no:modelqa"], [])
-            seconds = {len(more): timed([*base, *more], cwd=folder)[0] for more in order}
-            differences.append(1000 * (seconds[0] - seconds[2]))
+        _, text = timed([sys.executable, "-c", _IDLE, pairs], cwd=folder)
+    differences = [float(line) for line in text.split()]
     return Line(
         what="installed and unused, of a pytest run",
         value=steady(differences, 30),

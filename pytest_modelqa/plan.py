@@ -20,7 +20,7 @@ from pytest_modelqa.checks.numeric import MEASURED
 from pytest_modelqa.checks.parity import in_order
 from pytest_modelqa.checks.scenario import Announced, Scenario
 from pytest_modelqa.checks.shipping import shipping
-from pytest_modelqa.core.check import Across, Case, Check, Severity
+from pytest_modelqa.core.check import Case, Check, Severity, is_across
 from pytest_modelqa.core.errors import UsageError
 from pytest_modelqa.core.ids import derived_seed
 from pytest_modelqa.core.model import FLOATS, ArtifactSpec, Cell, Modality
@@ -349,7 +349,7 @@ def estimate(plan: Plan) -> Estimate:
 
 def questions(case: Case) -> Iterator[tuple[Cell, Request]]:
     """What a case asks first, and of which cell."""
-    if isinstance(case.check, Across):
+    if is_across(case.check):
         yield from case.check.questions().values()
     elif case.cell is not None:
         for request in case.check.requests(case.cell).values():

@@ -13,7 +13,7 @@ from pytest_modelqa.artifacts.derivation import for_engine
 from pytest_modelqa.artifacts.hashing import cache_root
 from pytest_modelqa.artifacts.provision import provision
 from pytest_modelqa.core.answer import Failure, Generation
-from pytest_modelqa.core.check import Across, Adaptive, Calibrated, Case
+from pytest_modelqa.core.check import Across, Case, is_across, is_adaptive, is_calibrated
 from pytest_modelqa.core.errors import Refused, Unavailable
 from pytest_modelqa.core.model import Artifact, ArtifactSpec, Cell, Format, Mode
 from pytest_modelqa.core.request import Request
@@ -140,7 +140,7 @@ class Qualifier:
             return self._without_evidence(case, unavailable(reason))
         if (verdict := absence(case)) is not None:
             return self._without_evidence(case, verdict)
-        if isinstance(case.check, Across):
+        if is_across(case.check):
             return self._judged_across(case, case.check)
         assert case.cell is not None
         source = self._source_of(case.cell, case.reference)
@@ -154,7 +154,7 @@ class Qualifier:
 
     def _unfit(self, case: Case) -> str:
         """Why limits that were measured are of another model than the case's reference."""
-        if case.reference is None or not isinstance(case.check, Calibrated):
+        if case.reference is None or not is_calibrated(case.check):
             return ""
         reference = self._artifact(case.reference)
         assert isinstance(reference, Artifact)
@@ -205,7 +205,7 @@ class Qualifier:
             name: self._answers.get(source, request, case.mode)
             for name, request in case.check.requests(case.cell).items()
         }
-        if not isinstance(case.check, Adaptive):
+        if not is_adaptive(case.check):
             return recorded
         for _ in range(_MOST_ROUNDS):
             so_far = {name: r.answered.answer for name, r in recorded.items()}
@@ -221,7 +221,7 @@ class Qualifier:
     def _concluded(self, case: Case, recorded: Mapping[str, Recorded]) -> CaseResult:
         answers: dict[str, Any] = {n: r.answered.answer for n, r in recorded.items()}
         failures = [a for a in answers.values() if isinstance(a, Failure)]
-        if failures and not isinstance(case.check, Adaptive):
+        if failures and not is_adaptive(case.check):
             verdict = verdict_of_failure(worst_failure(failures))
         else:
             verdict = case.check.judge(answers)

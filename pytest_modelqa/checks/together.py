@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from pytest_modelqa.core.answer import Failure
-from pytest_modelqa.core.check import Adaptive, Category, Check
+from pytest_modelqa.core.check import Category, Check, is_adaptive
 from pytest_modelqa.core.model import Cell
 from pytest_modelqa.core.request import Request
 from pytest_modelqa.core.verdict import (
@@ -46,7 +46,7 @@ class Together:
         return {
             f"{part.name}{_BETWEEN}{name}": request
             for part in self.of
-            if isinstance(part, Adaptive)
+            if is_adaptive(part)
             for name, request in part.follow_up(cell, answers_of(part, answers)).items()
         }
 
@@ -85,6 +85,6 @@ def joined(verdicts: Mapping[str, Verdict]) -> Verdict:
 
 def _judged(part: Check, answers: Answers) -> Verdict:
     failures = [a for a in answers.values() if isinstance(a, Failure)]
-    if failures and not isinstance(part, Adaptive):
+    if failures and not is_adaptive(part):
         return verdict_of_failure(failures[0])
     return part.judge(answers)

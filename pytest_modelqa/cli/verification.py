@@ -18,7 +18,7 @@ from jsonschema import Draft202012Validator
 
 from pytest_modelqa.artifacts.json_objects import parsed
 from pytest_modelqa.core.answer import Failure
-from pytest_modelqa.core.check import Adaptive
+from pytest_modelqa.core.check import is_adaptive
 from pytest_modelqa.core.errors import ModelQAError, UsageError
 from pytest_modelqa.core.ids import content_key
 from pytest_modelqa.core.receipt import FORMAT, CheckReceipt, Receipt, of_json, own_hash
@@ -285,7 +285,7 @@ def _kind(name: Any) -> type[Any] | None:
 
 def _asked(check: Any, receipt: Receipt, recorded: _Recorded) -> dict[str, tuple[str, Any]]:
     found = recorded.answers(check.requests(receipt.cell))
-    if not isinstance(check, Adaptive):
+    if not is_adaptive(check):
         return found
     for _ in range(_MOST_ROUNDS):
         so_far = {name: answer for name, (_, answer) in found.items()}
@@ -305,7 +305,7 @@ def rejudged(said: CheckReceipt, receipt: Receipt) -> Verdict:
 def _judged(check: Any, found: Mapping[str, tuple[str, Any]]) -> Verdict:
     answers = {name: answer for name, (_, answer) in found.items()}
     failures = [a for a in answers.values() if isinstance(a, Failure)]
-    if failures and not isinstance(check, Adaptive):
+    if failures and not is_adaptive(check):
         return verdict_of_failure(worst_failure(failures))
     verdict: Verdict = check.judge(answers)
     return verdict

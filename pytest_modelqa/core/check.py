@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, ClassVar, Protocol, runtime_checkable
+from typing import Any, ClassVar, Protocol, TypeGuard
 
 from pytest_modelqa.core.answer import Generation
 from pytest_modelqa.core.model import Artifact, ArtifactSpec, Cell, Mode
@@ -68,8 +68,7 @@ class Check(Protocol):
         """Conclude. Never corroborates on no evidence."""
 
 
-@runtime_checkable
-class Adaptive(Protocol):
+class Adaptive(Check, Protocol):
     """A check that asks again, depending on what it heard: to confirm, to compare, to shrink.
 
     Unlike others it sees failures: its `judge` and `follow_up` get every answer so far, by name.
@@ -79,16 +78,14 @@ class Adaptive(Protocol):
         """What to ask next, under new names, in exact mode. Empty: `judge` can conclude."""
 
 
-@runtime_checkable
-class Calibrated(Protocol):
+class Calibrated(Check, Protocol):
     """A check whose limits may have been measured: on one reference, good for that one alone."""
 
     def unfit_for(self, reference: Artifact) -> str:
         """Why its limits do not hold for this reference; empty where they do."""
 
 
-@runtime_checkable
-class Across(Protocol):
+class Across(Check, Protocol):
     """A check of the model as a whole, that asks several cells; its case has no cell of its own.
 
     Like one that asks again it sees failures: `judge` gets every answer, by name.
@@ -96,6 +93,21 @@ class Across(Protocol):
 
     def questions(self) -> Mapping[str, tuple[Cell, Request]]:
         """What to ask, by name, and of which cell."""
+
+
+def is_adaptive(check: Check) -> TypeGuard[Adaptive]:
+    """Whether it asks again. By its method, which is some 50 times faster than `isinstance`."""
+    return hasattr(check, "follow_up")
+
+
+def is_calibrated(check: Check) -> TypeGuard[Calibrated]:
+    """Whether its limits may have been measured on one reference."""
+    return hasattr(check, "unfit_for")
+
+
+def is_across(check: Check) -> TypeGuard[Across]:
+    """Whether it asks several cells."""
+    return hasattr(check, "questions")
 
 
 class Oracle(Protocol):

@@ -34,23 +34,36 @@ _ANSWERS = {c.__name__: c for c in (*ANSWERS, *COMPARED)}
 def encode(value: Any) -> Any:
     """Turn a value of `core` into JSON-able data. NaN and Inf become `{"kind": "float", ...}`."""
     kind = type(value)
-    if kind in _SAME:
-        return value
-    if isinstance(value, float):
-        return value if math.isfinite(value) else {"kind": "float", "text": repr(value)}
-    if isinstance(value, (tuple, list)):
-        return [v if type(v) is int else encode(v) for v in value]
-    if (names := _names(kind)) is not None:  # type: ignore[arg-type]
-        return {_tag(names): kind.__name__} | {n: encode(getattr(value, n)) for n in names}
-    return value.value if isinstance(value, Enum) else value
+    return value if kind in _SAME else _writer(kind)(value)  # type: ignore[arg-type]
 
 
 @cache
-def _names(kind: Hashable) -> tuple[str, ...] | None:
-    """The fields of a dataclass; None for any other type."""
-    if isinstance(kind, type) and is_dataclass(kind):
-        return tuple(f.name for f in fields(kind))
-    return None
+def _writer(kind: Hashable) -> Callable[[Any], Any]:
+    """How values of a type are written; ten thousand results are written in one run."""
+    assert isinstance(kind, type)
+    if issubclass(kind, Enum):
+        return lambda value: value.value
+    if issubclass(kind, float):
+        return _finite
+    if issubclass(kind, (tuple, list)):
+        return lambda values: [v if type(v) in _SAME else encode(v) for v in values]
+    if not is_dataclass(kind):
+        return lambda value: value
+    names = tuple(f.name for f in fields(kind))
+    tag = _tag(names)
+
+    def write(value: Any) -> dict[str, Any]:
+        written: dict[str, Any] = {tag: kind.__name__}
+        for name in names:
+            part = getattr(value, name)
+            written[name] = part if type(part) in _SAME else encode(part)
+        return written
+
+    return write
+
+
+def _finite(value: float) -> Any:
+    return value if math.isfinite(value) else {"kind": "float", "text": repr(value)}
 
 
 def _tag(names: Iterable[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Generator
 from contextlib import nullcontext
 from pathlib import Path
@@ -94,6 +95,8 @@ class Qualification:
             return
         for path, cases in self._selected.items():
             self._qualifiers[path] = self._guarded_qualifier(path, cases)
+        if self._qualifiers:
+            gc.freeze()  # plans, items and earlier evidence live to the end: no need to walk them
 
     def result(self, path: Path, case: Case) -> CaseResult:
         """The result of a case, running its batch if nobody has."""

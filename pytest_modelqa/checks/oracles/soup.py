@@ -115,12 +115,12 @@ def unbound_pairs(text: str) -> Share:
 
     Punctuation and line breaks end a pair, so lists and tables have few.
     """
-    matches = list(_LATIN_WORD.finditer(text))
+    words = ((*m.span(), m[0].lower() in LITTLE_WORDS) for m in _LATIN_WORD.finditer(text))
     pairs = unbound = 0
-    for left, right in pairwise(matches):
-        if text[left.end() : right.start()] == " ":
+    for (_, end, left_binds), (start, _, right_binds) in pairwise(words):
+        if start == end + 1 and text[end] == " ":
             pairs += 1
-            unbound += not {left[0].lower(), right[0].lower()} & LITTLE_WORDS
+            unbound += not (left_binds or right_binds)
     return Share(unbound, pairs)
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from pytest_modelqa.checks.families import FAMILIES, Generated, generated
 from pytest_modelqa.core.answer import Failure
-from pytest_modelqa.core.check import Adaptive
+from pytest_modelqa.core.check import is_adaptive
 from pytest_modelqa.core.verdict import Outcome
 from tests.checks.families.engine import CELL, conversation, verdict
 from tests.checks.families.models import HEALTHY, arithmetic, edge, wrong_from
@@ -30,7 +30,7 @@ def family(name: str, *, count: int = 20, mode: str = "fast", seed: int = 2) -> 
 @pytest.mark.parametrize("mode", ["fast", "exact"])
 def test_a_healthy_model_is_green_and_is_asked_nothing_twice(name: str, mode: str) -> None:
     check = family(name, mode=mode)
-    assert isinstance(check, Adaptive)
+    assert is_adaptive(check)
     answers = conversation(check, HEALTHY[name])
     said = check.judge(answers)
     assert said.outcome is Outcome.CORROBORATED, said.reason

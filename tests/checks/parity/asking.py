@@ -16,7 +16,7 @@ from typing import Any
 
 from pytest_modelqa.checks.parity.template import TemplateParity
 from pytest_modelqa.checks.parity.tokenizer import TokenizerParity
-from pytest_modelqa.core.check import Adaptive
+from pytest_modelqa.core.check import is_adaptive
 from pytest_modelqa.core.model import ArtifactSpec, Cell
 from pytest_modelqa.core.wire import decode_answer, decode_request, encode
 
@@ -83,7 +83,7 @@ def _judged(check: Any, candidate: Any, reference: Any) -> dict[str, Any]:
             sent = decode_request(json.loads(json.dumps(encode(request))))
             answer = compare(candidate, reference, sent)  # type: ignore[arg-type]
             answers[name] = decode_answer(json.loads(json.dumps(encode(answer))))
-        wanted = check.follow_up(CELL, answers) if isinstance(check, Adaptive) else {}
+        wanted = check.follow_up(CELL, answers) if is_adaptive(check) else {}
     verdict = check.judge(answers)
     return {
         "outcome": str(verdict.outcome),

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from pytest_modelqa.checks.parity.greedy import GreedyParity
 from pytest_modelqa.checks.parity.logits import LogitsParity
-from pytest_modelqa.core.check import Adaptive
+from pytest_modelqa.core.check import is_adaptive
 from pytest_modelqa.core.model import ArtifactSpec, Cell, Modality
 from pytest_modelqa.core.wire import decode_answer, decode_request, encode
 
@@ -103,7 +103,7 @@ def _told(case: Case, candidate: Any, reference: Any) -> Told:
             sent: Any = decode_request(json.loads(json.dumps(encode(request))))
             answer = compare(candidate, reference, sent)
             answers[name] = decode_answer(json.loads(json.dumps(encode(answer))))
-        wanted = check.follow_up(cell, answers) if isinstance(check, Adaptive) else {}
+        wanted = check.follow_up(cell, answers) if is_adaptive(check) else {}
     verdict = check.judge(answers)
     kept = {name: encode(answer) for name, answer in answers.items()}
     return Told(str(verdict.outcome), verdict.reason, verdict.detail, verdict.tested, kept)

@@ -8,7 +8,7 @@ import pytest
 
 from pytest_modelqa.checks.oracles.contains import Contains
 from pytest_modelqa.checks.oracles.length import Length
-from pytest_modelqa.core.check import Across
+from pytest_modelqa.core.check import is_across
 from pytest_modelqa.core.request import Generate
 from pytest_modelqa.core.shipping import Confusion
 from pytest_modelqa.core.verdict import Outcome, Verdict
@@ -87,7 +87,7 @@ def test_long_texts_are_cut_in_the_parts_alone() -> None:
 
 def test_it_asks_its_cell_and_the_baseline_the_same() -> None:
     check = harness(2, baseline=cell("f16"))
-    assert isinstance(check, Across)
+    assert is_across(check)
     asked = check.questions()
     assert [(name, c.artifact.key) for name, (c, _) in asked.items()] == [
         ("ship|p000", "gguf-q4_k_m"),
