@@ -52,8 +52,8 @@ class Area:
 AREAS = (
     Area(
         name="scoring",
-        files=("pytest_modelqa/decision/score.py",),
-        tests=("tests/decision/test_score.py", "tests/decision/test_score_words.py"),
+        files=("pytest_modelqa/decision/score.py", "pytest_modelqa/decision/ship.py"),
+        tests=("tests/decision",),
     ),
     Area(
         name="statistics",

@@ -18,8 +18,6 @@ from training.synth import generate
 from training.synth.draw import share
 from training.synth.sets.process import DECISION, DOCUMENT, PLAN
 
-pytestmark = pytest.mark.tier1
-
 FILES = sorted(path.stem for path in FOLDER.glob("*.jsonl"))
 PROCESS = ("pdca_quality", "pdca_schema", "tron")
 TRAINED = 3_000

@@ -16,8 +16,6 @@ from training.synth.sets import process
 from training.synth.sets.made import Made
 from training.synth.words import POOLS, QUALIFIERS, ROLES
 
-pytestmark = pytest.mark.tier1
-
 
 def drawn(side: Side, count: int) -> list[tuple[Made, str]]:
     """Records of the process set, each with the name that it is about."""
