@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
@@ -70,7 +71,20 @@ def make(playbook: Playbook) -> Plan:
         cases += _cases(playbook, cell, drawn, [case for case in shipped if case.cell == cell])
         cases += (case for case in of_blocks if case.cell == cell)
     cases += (case for case in of_blocks if case.cell is None)
+    _insist_on_different(playbook, cases)
     return Plan(playbook=playbook, cells=cells, cases=tuple(cases))
+
+
+def _insist_on_different(playbook: Playbook, cases: Sequence[Case]) -> None:
+    """Of two cases under one id, one would never be judged. Raises UsageError."""
+    ids = {case.id for case in cases}
+    if len(ids) < len(cases):
+        twice = next(i for i, n in Counter(case.id for case in cases).items() if n > 1)
+        raise UsageError(
+            f"two cases are called {twice}",
+            where=str(playbook.path),
+            remedy="give the scenario another name",
+        )
 
 
 def _cells(playbook: Playbook) -> Iterator[Cell]:

@@ -100,6 +100,16 @@ def test_report_of_nothing_is_a_usage_error(tmp_path: Path, capsys: Captured) ->
     assert "--modelqa-report" in capsys.readouterr().err
 
 
+def test_negative_a_report_of_evidence_without_a_run_is_no_success(
+    tmp_path: Path, capsys: Captured
+) -> None:
+    """As a full disk leaves it: the file is there, and empty."""
+    (tmp_path / "run.evidence.jsonl").write_bytes(b"")
+    assert main(["report", str(tmp_path), "--ship", str(tmp_path / "ship")]) == ExitCode.USAGE
+    assert "holds no run" in capsys.readouterr().err
+    assert not (tmp_path / "ship").exists()
+
+
 def test_a_report_that_cannot_be_written_is_an_output_error(
     scripted: ScriptedPlaybook, tmp_path: Path, capsys: Captured
 ) -> None:

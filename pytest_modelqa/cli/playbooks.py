@@ -12,8 +12,9 @@ import typer
 
 from pytest_modelqa.checks.oracles import oracle_table
 from pytest_modelqa.core.errors import ExitCode, UsageError
+from pytest_modelqa.core.score import Judged
 from pytest_modelqa.core.verdict import Outcome
-from pytest_modelqa.decision.judging import judged
+from pytest_modelqa.decision.judging import is_blocked, judged
 from pytest_modelqa.plan import Plan, absence, estimate, example_case, make
 from pytest_modelqa.playbook.export import json_schema
 from pytest_modelqa.playbook.init import starter
@@ -148,6 +149,7 @@ def report(
 ) -> int:
     """Merge the evidence of one or several runs and report on it; 11 where it says BLOCKED."""
     merged = [judged(record) for record in records(read(folders))]
+    _insist_on_something(merged, folders, ship)
     paths: dict[str, Path] = {}
     if junit is not None:
         write_text(junit, junit_xml(merged))
@@ -158,5 +160,21 @@ def report(
     if ship is not None:
         paths |= write_decisions(ship, merged, {})
     typer.echo(render(merged, paths, width=100, color=sys.stdout.isatty()))
-    blocked = any(each.ship is not None and not each.ship.cleared for each in merged)
-    return ExitCode.BLOCKED if blocked else ExitCode.OK
+    return ExitCode.BLOCKED if any(map(is_blocked, merged)) else ExitCode.OK
+
+
+def _insist_on_something(merged: list[Judged], folders: list[Path], ship: Path | None) -> None:
+    """Nothing to report on is no success. Raises UsageError."""
+    where = ", ".join(map(str, folders))
+    if not merged:
+        raise UsageError(
+            "the evidence here holds no run",
+            where=where,
+            remedy="pytest --playbook FILE --modelqa-report DIR",
+        )
+    if ship is not None and not any(each.ship for each in merged):
+        raise UsageError(
+            "none of these runs decides whether to ship",
+            where=where,
+            remedy="leave out --ship, or name the folder of a playbook with `ship_gates:`",
+        )

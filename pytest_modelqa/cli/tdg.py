@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from pytest_modelqa.cli.tdg_results import Files, terms
-from pytest_modelqa.cli.tiers import measure
+from pytest_modelqa.cli.tiers import measure, plain_environment
 from pytest_modelqa.core.errors import ExitCode, Unavailable, UsageError
 from pytest_modelqa.reports.files import write_text
 from pytest_modelqa.stats.tdg import BUDGETS_S, TOLERANCE, WEIGHTS, Tdg, dropped, scored
@@ -130,7 +130,10 @@ def _baseline(file: Path) -> dict[str, Any]:
 
 
 def make_missing(files: Files) -> None:
-    """Run what makes the results that are not here; what is here is left as it is."""
+    """Run what makes the results that are not here; what is here is left as it is.
+
+    Tests and coverage are of one run: where one of them is missing, both are made.
+    """
     if not (files.tests.exists() and files.coverage.exists()):
         _tests_and_coverage(files)
     if not files.mutation.exists():
@@ -140,26 +143,39 @@ def make_missing(files: Files) -> None:
 
 
 def _tests_and_coverage(files: Files) -> None:
-    """All tests, once: a JUnit file and coverage of every process."""
+    """All tests, once: a JUnit file and coverage of every process.
+
+    They get their names when the run has ended: half a run's file is consistent with itself too.
+    """
     settings = files.coverage.with_name("coveragerc")
-    for file in (files.tests, files.coverage):
+    parts = {file: file.with_name(f".{file.name}.part") for file in (files.tests, files.coverage)}
+    for file, part in parts.items():
         file.parent.mkdir(parents=True, exist_ok=True)
+        file.unlink(missing_ok=True)
+        part.unlink(missing_ok=True)
     settings.write_text(_COVERAGE_SETTINGS, encoding="utf-8")
+    junit, coverage = parts.values()
     _command(
-        *("-m", "pytest", "-q", "-n", "2", "--dist", "worksteal", f"--junitxml={files.tests}"),
+        *("-m", "pytest", "-q", "-n", "2", "--dist", "worksteal", f"--junitxml={junit}"),
         *(f"--cov={package}" for package in _COVERED),
-        *("--cov-branch", f"--cov-config={settings}", f"--cov-report=json:{files.coverage}"),
+        *("--cov-branch", f"--cov-config={settings}", f"--cov-report=json:{coverage}"),
+        accepted=(ExitCode.OK, ExitCode.FAILED),
     )
+    for file, part in parts.items():
+        if part.exists():
+            part.replace(file)
 
 
-def _command(*arguments: str) -> None:
-    """Run Python with these arguments. What it leaves is judged, not how it ends.
+def _command(*arguments: str, accepted: tuple[int, ...] = (ExitCode.OK,)) -> None:
+    """Run Python with these arguments, without PYTEST_ADDOPTS.
 
-    Raises Unavailable where it could not run; red tests end with code 1 and are counted.
+    Raises Unavailable where it ends with a code that is not accepted. That of red tests is, where
+    they are counted: then the result is judged, not how the run ended.
     """
     typer.echo(f"python {' '.join(arguments)}", err=True)
-    code = subprocess.run([sys.executable, *arguments], check=False).returncode
-    if code not in (ExitCode.OK, ExitCode.FAILED):
+    command = [sys.executable, *arguments]
+    code = subprocess.run(command, check=False, env=plain_environment()).returncode
+    if code not in accepted:
         raise Unavailable(
             f"ended with code {code}, so its result is not here",
             where=f"python {' '.join(arguments)}",

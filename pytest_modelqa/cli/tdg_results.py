@@ -6,8 +6,9 @@ makes it. There is no default for any term.
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from pytest_modelqa.stats.tdg import Term, share, speed_factor
 
 FOLDER = Path(".modelqa", "tdg")
 RUN = "modelqa tdg --run"
+MUTATION = "python -m benchmarks.mutation"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,9 +38,15 @@ def terms(files: Files) -> dict[str, Term]:
     return {
         "tests": _read(files.tests, tests_term, f"pytest --junitxml {files.tests}"),
         "coverage": _read(files.coverage, coverage_term, RUN),
-        "mutation": _read(files.mutation, mutation_term, "python -m benchmarks.mutation"),
+        "mutation": _read(files.mutation, mutation_term, MUTATION),
         "speed": _read(files.speed, speed_term, "modelqa tiers"),
     }
+
+
+_BROKEN = (
+    ValueError, KeyError, TypeError, AttributeError, NotImplementedError, ElementTree.ParseError,
+)  # fmt: skip
+"""What reading says of a file that is no such result; NotImplementedError of an absolute glob."""
 
 
 def _read(file: Path, read: Callable[[Path], Term], remedy: str) -> Term:
@@ -50,7 +58,7 @@ def _read(file: Path, read: Callable[[Path], Term], remedy: str) -> Term:
         return read(file)
     except ModelQAError:
         raise
-    except (ValueError, KeyError, TypeError, AttributeError, ElementTree.ParseError) as error:
+    except _BROKEN as error:
         raise UsageError(
             f"is no such result: {type(error).__name__}: {error}", where=str(file), remedy=remedy
         ) from error
@@ -98,17 +106,50 @@ def coverage_term(file: Path) -> Term:
 
 
 def mutation_term(file: Path) -> Term:
-    """The share of mutants that a test found, over all areas of the mutation run."""
+    """The share of mutants that a test found, over all areas of the mutation run.
+
+    Raises Unavailable where an area was not measured, not to its end, or with other files than
+    those here (their paths are from the working directory).
+    """
     body: Mapping[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-    areas = body["areas"]
-    killed = sum(int(area["killed"]) for area in areas)
-    mutants = sum(int(area["mutants"]) for area in areas)
+    measured = {area["name"]: area for area in body["areas"]}
+    for name, patterns in body["expected"].items():
+        if why := _unfit(measured.get(name), patterns):
+            raise Unavailable(
+                f'the area "{name}" {why}', where=str(file), remedy=f'{MUTATION} --area "{name}"'
+            )
+    areas = [measured[name] for name in body["expected"]]
+    killed = sum(area["killed"] for area in areas)
+    mutants = sum(area["mutants"] for area in areas)
     return Term(
         name="mutation",
         value=share(killed, mutants),
         counted=f"{killed:,} of {mutants:,} mutants were found",
         source=str(file),
     )
+
+
+def _unfit(area: Mapping[str, Any] | None, patterns: Sequence[str]) -> str:
+    """Why the outcomes of an area are not those of the code here; empty where they are."""
+    if area is None:
+        return "was not measured"
+    if area["tested"] != area["mutants"]:
+        return f"was left unfinished: {area['tested']} of {area['mutants']} mutants were tested"
+    share(area["killed"], area["mutants"])
+    here = {path.as_posix() for pattern in patterns for path in Path().glob(pattern)}
+    if new := sorted(here - area["files"].keys()):
+        return f"was measured without {new[0]}"
+    return _changed({**area["files"], **area["tests"]})
+
+
+def _changed(measured: Mapping[str, str]) -> str:
+    """The first file that is gone, or has another SHA-256 than when it was measured."""
+    for path, sha256 in measured.items():
+        if not Path(path).is_file():
+            return f"was measured with {path}, which is gone"
+        if hashlib.sha256(Path(path).read_bytes()).hexdigest() != sha256:
+            return f"was measured with another {path}"
+    return ""
 
 
 def speed_term(file: Path) -> Term:

@@ -72,6 +72,11 @@ class Verdict:
         if self.outcome is Outcome.CORROBORATED and self.tested < 1:
             raise ValueError(f"corroborated without having tested anything: {self.reason}")
 
+    @property
+    def is_incomplete(self) -> bool:
+        """Whether a harness lacks answers that it asked for."""
+        return self.gauge is not None and self.tested < self.gauge.n
+
 
 def corroborated(reason: str, *, tested: int, parts: tuple[Part, ...] = ()) -> Verdict:
     """The claim survived `tested` attempts to refute it."""

@@ -1,9 +1,9 @@
 """CLEARED or BLOCKED: one definition, pure, with every reason.
 
 CLEARED needs all of it: each harness measured on the artifact that ships, each ship gate cleared,
-the mean of the harnesses' metrics at its threshold, each canary passed, and no gateway failed on
-the way to them. What is missing, crashed,
-interrupted or contradicts itself blocks. docs/shipping.md states it in full.
+the mean of the harnesses' metrics at its threshold, each canary passed, and each gateway on the way
+to them. What is missing, crashed, interrupted or contradicts itself blocks. docs/shipping.md states
+it in full.
 """
 
 from __future__ import annotations
@@ -46,15 +46,17 @@ def decide(record: RunRecord) -> ShipDecision | None:
     cases = _cases(record)
     harnesses = [(c, r) for c, r in cases if c.role in ("ship", "quality")]
     canaries = [(c, r) for c, r in cases if c.role == "canary"]
+    scopes = {c.scope for c, _ in (*harnesses, *canaries)}
+    gateways = [(c, r) for c, r in cases if c.is_gateway and c.scope in scopes]
     lines = tuple(_line(case, result) for case, result in harnesses)
     overall = _overall(harnesses)
     reasons = [
         *_of_run(record, policy),
         *_of_harnesses(lines, [result for _, result in harnesses]),
-        *_of_bytes(record, policy, [*harnesses, *canaries]),
+        *_of_bytes(record, policy, [*gateways, *harnesses, *canaries]),
         *_of_overall(overall, policy),
         *_of_canaries(canaries),
-        *_of_gateways(record, {c.scope for c, _ in (*harnesses, *canaries)}),
+        *_of_gateways(gateways),
     ]
     return ShipDecision(
         cleared=not reasons,
@@ -71,7 +73,7 @@ def _cases(record: RunRecord) -> _Cases:
     """Every case of the decision once, planned or not: no failure hides."""
     results = {r.case.id: r for r in record.results}
     known = {c.id: c for c in (*record.planned, *(r.case for r in record.results))}
-    return [(case, results.get(case_id)) for case_id, case in known.items() if case.role]
+    return [(case, results.get(case_id)) for case_id, case in known.items()]
 
 
 def _passed(result: CaseResult | None) -> bool:
@@ -166,8 +168,7 @@ def _of_harnesses(
 
 def _is_broken(verdict: Verdict) -> bool:
     """Whether answers are missing: then a harness of either kind has not run."""
-    missing = verdict.gauge is not None and verdict.tested < verdict.gauge.n
-    return missing or verdict.outcome in _BROKEN
+    return verdict.is_incomplete or verdict.outcome in _BROKEN
 
 
 def _of_bytes(record: RunRecord, policy: ShipPolicy, cases: _Cases) -> Iterator[str]:
@@ -199,12 +200,13 @@ def _of_canaries(canaries: _Cases) -> Iterator[str]:
         yield f"{passed} of {len(canaries)} canaries passed; not {_some(failed)}."
 
 
-def _of_gateways(record: RunRecord, scopes: set[str]) -> Iterator[str]:
+def _of_gateways(gateways: _Cases) -> Iterator[str]:
     """A model that does not load, answer or repeat itself does not ship on good answers."""
-    for result in record.results:
-        case, outcome = result.case, result.verdict.outcome
-        if case.is_gateway and case.scope in scopes and outcome.failed:
-            yield f"{case.gate} {outcome} on {case.scope}: {result.verdict.reason}"
+    for case, result in gateways:
+        if result is None:
+            yield f"{case.gate} was not run on {case.scope}."
+        elif not _passed(result):
+            yield f"{case.gate} {result.verdict.outcome} on {case.scope}: {result.verdict.reason}"
 
 
 def _some(names: Sequence[str]) -> str:

@@ -30,6 +30,8 @@ from pytest_modelqa.playbook.shipping_values import CanarySpec, Example, Harness
 
 MOST_TOLD = 10
 """Mistakes of one file that are told; the rest are counted."""
+TAKEN = "report_final"
+"""A harness of this name would be reported in the file of the decision."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,9 @@ class _Reader:
         confidence = block["confidence"].value if block and "confidence" in block else None
         for name in listed.value if listed and isinstance(listed.value, dict) else ():
             place = Place(tree, ("ship_gates", "harnesses", name))
-            if isinstance(place.plain(), dict):
+            if name == TAKEN:
+                self._own.flaws.append(place.flaw(f"eval_{name}.json holds the decision; rename"))
+            elif isinstance(place.plain(), dict):
                 yield from self._harness(name, place, confidence)
 
     def tasks(self, tree: Tree) -> Iterator[CanarySpec]:
@@ -97,14 +101,17 @@ class _Reader:
         if not isinstance(named, str):
             return None
         path = _beside(source, named)
-        if not path.is_file():
-            self._own.flaws.append(source.flaw(f"no such file: {path}"))
-            return None
         try:
+            if not path.is_file():
+                self._own.flaws.append(source.flaw(f"no such file: {path}"))
+                return None
             data = read_bytes(path)
             tree, flaws = parse(data, str(path))
         except UsageError as error:
             self._own.flaws.append(source.flaw(str(error)))
+            return None
+        except (OSError, ValueError) as error:  # too long, a zero byte, a folder that is closed
+            self._own.flaws.append(source.flaw(f"cannot be read: {error}"))
             return None
         self.flaws += flaws
         self.digests.append(hashlib.sha256(data).hexdigest())

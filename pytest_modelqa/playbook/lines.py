@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
 from pytest_modelqa.playbook.entries import Place
-from pytest_modelqa.playbook.positions import Flaw, Position, Tree
+from pytest_modelqa.playbook.positions import MAX_DEPTH, Flaw, Position, Tree
 from pytest_modelqa.playbook.problems import not_a, shown
 
 GENERATORS = "modelqa.prompts"
@@ -103,7 +103,23 @@ def _object(line: str) -> tuple[Any, str]:
         return None, f"not JSON: {type(error).__name__}: {error}"
     if not isinstance(value, dict):
         return None, f"must be one JSON object, found {shown(value)}"
+    if _is_deeper(value, MAX_DEPTH):
+        return None, f"nested deeper than {MAX_DEPTH} levels"
     return value, ""
+
+
+def _is_deeper(value: Any, levels: int) -> bool:
+    """Level by level, so that no depth is too much for this function itself."""
+    inner = [value]
+    for _ in range(levels):
+        inner = [part for one in inner for part in _parts(one)]
+    return bool(inner)
+
+
+def _parts(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
 
 
 def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

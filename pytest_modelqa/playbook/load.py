@@ -81,6 +81,7 @@ def _read(path: Path, oracles: Oracles) -> _Read:
             docs[name] = doc
             rules += _keys(variant, doc)
     read_beside = gated(tree, entries, _most_tokens(docs.values()))
+    rules += _taken_names(tree, read_beside)
     told: dict[tuple[Key, ...], Flaw] = {}
     for flaw in (*empty_keys(tree), *model_flaws(tree), *shapes, *entries.flaws, *rules):
         if flaw.path != ("model",) or "models" not in tree.value:
@@ -93,6 +94,18 @@ def _read(path: Path, oracles: Oracles) -> _Read:
 def _most_tokens(docs: Iterable[PlaybookDoc]) -> int:
     limits = next((doc.limits for doc in docs), LimitsDoc())
     return limits.max_tokens
+
+
+def _taken_names(tree: Tree, found: Gated) -> Iterator[Flaw]:
+    """Scenarios under the name of a case of a harness or canary, which stands on the same cells."""
+    taken = {f"ship-{h.name}" for h in found.harnesses} | {f"canary-{t.name}" for t in found.tasks}
+    scenarios = tree.plain().get("scenarios")
+    for i, scenario in enumerate(scenarios if isinstance(scenarios, list) else ()):
+        name = scenario.get("name") if isinstance(scenario, dict) else None
+        if isinstance(name, str) and name in taken:
+            path: tuple[Key, ...] = ("scenarios", i, "name")
+            message = f"{name!r} is the name of a harness's or canary's case"
+            yield Flaw(tree.nearest(path).at, path, message)
 
 
 def _keys(tree: Tree, doc: PlaybookDoc) -> Iterator[Flaw]:

@@ -41,7 +41,6 @@ def semantic_flaws(tree: Tree, oracles: Collection[str]) -> Iterator[Flaw]:
         _references(data),
         _matrix(data),
         _scenario_names(data, tree),
-        _taken_names(data),
         _scenario_modalities(data),
         _token_limits(data),
         _generated_oracles(data, oracles),
@@ -198,16 +197,6 @@ def _scenario_names(data: Any, tree: Tree) -> Found:
                 f"a second scenario {name!r}; the first is at {at.line}:{at.column}",
             )
         first.setdefault(name, i)
-
-
-def _taken_names(data: Any) -> Found:
-    """Names of the cases of harnesses and canaries, which stand on the same cells."""
-    tasks = _list(data, "canaries", "tasks")
-    taken = {f"ship-{name}" for name in _mapping(data, "ship_gates", "harnesses")}
-    taken |= {f"canary-{_text(task, 'name')}" for task in tasks}
-    for i, scenario in enumerate(_list(data, "scenarios")):
-        if (name := _text(scenario, "name")) in taken:
-            yield ("scenarios", i, "name"), f"{name!r} is the name of a harness's or canary's case"
 
 
 def _scenario_modalities(data: Any) -> Found:

@@ -15,7 +15,7 @@ from pytest_modelqa.core.check import Case
 from pytest_modelqa.core.errors import ExitCode, ModelQAError, OutputError, UsageError
 from pytest_modelqa.core.result import CaseResult, RunRecord
 from pytest_modelqa.core.score import Judged
-from pytest_modelqa.decision.judging import judged
+from pytest_modelqa.decision.judging import is_blocked, judged, left_out
 from pytest_modelqa.plan import Plan, make
 from pytest_modelqa.playbook.load import load
 from pytest_modelqa.plugin.items import RESULT, CaseItem, PlaybookFile
@@ -130,6 +130,7 @@ class Qualification:
         """End the workers; then, once a run, read the evidence back and report on it."""
         if self.options.collect_only:
             return
+        gc.unfreeze()
         try:
             for qualifier in self._qualifiers.values():
                 qualifier.close(interrupted=self._interrupted)
@@ -141,7 +142,8 @@ class Qualification:
         decided = self.options.is_xdist_worker or self._something_was_decided()
         if session.exitstatus in _NO_FAILURE and not decided:
             session.exitstatus = ExitCode.NOTHING_RAN
-        if session.exitstatus == pytest.ExitCode.OK and self._is_blocked():
+        blocked = self._left_out() or any(map(is_blocked, self._judged))
+        if session.exitstatus == pytest.ExitCode.OK and blocked:
             session.exitstatus = ExitCode.BLOCKED
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
@@ -162,6 +164,8 @@ class Qualification:
         terminalreporter.write(text + "\n")
         if not self._something_was_decided():
             terminalreporter.line("Nothing was decided: no case of this playbook could run here.")
+        for name in self._left_out():
+            terminalreporter.line(f"{name}: BLOCKED, for nothing of its ship gates was selected.")
 
     def _guarded_qualifier(self, path: Path, cases: list[Case]) -> Qualifier:
         try:
@@ -207,12 +211,14 @@ class Qualification:
 
     def _beside(self) -> dict[str, tuple[Path, ...]]:
         """Where the making of a model that is BLOCKED may be told of, by the playbook's hash."""
-        blocked = {j.record.run.playbook_sha256 for j in self._judged if _is_blocked(j)}
+        blocked = {j.record.run.playbook_sha256 for j in self._judged if is_blocked(j)}
         books = [p.playbook for p in self._plans.values() if p.playbook.sha256 in blocked]
         return {b.sha256: folders_of(b.model.artifacts, b.path.parent) for b in books}
 
-    def _is_blocked(self) -> bool:
-        return any(_is_blocked(j) for j in self._judged)
+    def _left_out(self) -> list[str]:
+        if self.options.is_xdist_worker:
+            return []
+        return left_out((plan.playbook for plan in self._plans.values()), self._judged)
 
     def _near(self, path: Path) -> Path:
         """As a person would type it from where pytest was started."""
@@ -243,7 +249,3 @@ class Qualification:
                 reporter.rewrite(text if done < total else "", erase=True)
 
         return show
-
-
-def _is_blocked(judged: Judged) -> bool:
-    return judged.ship is not None and not judged.ship.cleared

@@ -22,7 +22,7 @@ class _Gathered:
     results: dict[str, CaseResult] = field(default_factory=dict)
     artifacts: dict[str, ArtifactInfo] = field(default_factory=dict)
     answers: set[str] = field(default_factory=set)
-    open_ids: set[str] = field(default_factory=set)
+    open: int = 0
     incidents: list[str] = field(default_factory=list)
     engine_s: float = 0.0
     resumed: int = 0
@@ -39,7 +39,7 @@ def records(lines: Iterable[dict[str, Any]], run_id: str = "") -> list[RunRecord
             if not run_id or run.id == run_id:
                 current = gathered.setdefault(run.playbook_sha256, _Gathered())
                 current.runs.append(run)
-                current.open_ids.add(run.id)
+                current.open += 1
                 current.planned |= {p["id"]: decode(PlannedCase, p) for p in line["planned"]}
         elif current is not None:
             _take(current, line)
@@ -63,18 +63,18 @@ def _take(into: _Gathered, line: dict[str, Any]) -> None:
         case "end":
             last = into.runs[-1]
             into.runs[-1] = replace(last, ended=line["ended"], interrupted=line["interrupted"])
-            into.open_ids.discard(last.id)
+            into.open -= 1
 
 
 def _record(g: _Gathered) -> RunRecord:
-    """A run without an end line was cut off: it counts as interrupted."""
+    """A process of a run without an end line was cut off: the run counts as interrupted."""
     first = g.runs[0]
     ends = [r.ended for r in g.runs if r.ended]
     run = replace(
         first,
         started=min(r.started for r in g.runs),
         ended=max(ends, default=""),
-        interrupted=bool(g.open_ids) or any(r.interrupted for r in g.runs),
+        interrupted=g.open > 0 or any(r.interrupted for r in g.runs),
     )
     order = {case_id: i for i, case_id in enumerate(g.planned)}
     in_order = sorted(g.results.values(), key=lambda r: order.get(r.case.id, len(order)))

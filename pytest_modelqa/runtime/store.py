@@ -87,9 +87,12 @@ class Store:
 def read(folders: list[Path]) -> Iterator[dict[str, Any]]:
     """Every record of every evidence file in `folders`, file by file in order of their names.
 
+    Names begin with the time at which their run began, so the latest comes last, whatever its
+    folder is called.
     Raises UsageError when there is none, or when a line other than the last is damaged.
     """
-    files = sorted(f for folder in folders for f in folder.glob(f"*{SUFFIX}"))
+    found = (f for folder in folders for f in folder.glob(f"*{SUFFIX}"))
+    files = sorted(found, key=lambda f: (f.name, str(f)))
     if not files:
         where = ", ".join(map(str, folders))
         raise UsageError(

@@ -186,6 +186,25 @@ def test_negative_a_failed_gateway_of_what_ships_blocks() -> None:
     assert decided(shipping(harness("a", 100), result(planned("G3"), Outcome.CORROBORATED))).cleared
 
 
+@pytest.mark.parametrize("outcome", [Outcome.INCONCLUSIVE, Outcome.UNAVAILABLE])
+def test_negative_a_gateway_that_decided_nothing_blocks(outcome: Outcome) -> None:
+    record = shipping(harness("a", 100), result(planned("G3"), outcome, "nobody looked"))
+    assert reasons(record) == f"G3 {outcome} on gguf-q4_1-cpu-chat: nobody looked"
+
+
+def test_negative_a_gateway_that_was_left_out_blocks() -> None:
+    """As `-m "not gateway"` leaves it out: planned, and without a result."""
+    whole = shipping(harness("a", 100), result(planned("G3"), Outcome.CORROBORATED))
+    without = replace(whole, results=whole.results[:1])
+    assert reasons(without) == "G3 was not run on gguf-q4_1-cpu-chat."
+    assert decided(whole).cleared
+
+
+def test_negative_a_gateway_of_other_bytes_blocks() -> None:
+    other = replace(result(planned("G3"), Outcome.CORROBORATED), artifact_sha256=OTHER_SHA256)
+    assert "another artifact than gguf-q4_1: G3" in reasons(shipping(harness("a", 100), other))
+
+
 def test_negative_a_run_that_was_cut_off_blocks() -> None:
     whole = shipping(harness("a", 100))
     cut = replace(whole, run=replace(whole.run, interrupted=True))

@@ -96,6 +96,8 @@ NEEDY = {"oracle": "needy"}
         ({}, '{"id": "a", "id": "b", "prompt": "1"}', "p.jsonl:1:1: duplicate key 'id'"),
         ({}, '{"id": "a", "prompt": "1", "expected": NaN}', "p.jsonl:1:1: NaN is no JSON number"),
         ({}, "[" * 5000, "p.jsonl:1:1: not JSON:"),
+        ({}, '{"id": "a", "prompt": "1", "x": ' + '{"a":' * 600 + "1" + "}" * 601,
+         "p.jsonl:1:1: nested deeper than 64 levels"),
         ({}, [{**PROMPTS[0], "promt": "x"}], "p.jsonl:1:1: promt: unknown key 'promt'; did you "
          "mean 'prompt'?"),
         ({}, [{**PROMPTS[0], "expected": [1]}], "p.jsonl:1:1: expected: must be"),
@@ -274,6 +276,30 @@ def test_a_scenario_may_not_have_the_name_of_a_harness_or_canary(gated: Read) ->
     found = mistakes(gated, {}, canaries={"tasks": [TASK]}, scenarios=scenarios)
     assert len(found) == 2
     assert "'ship-h' is the name of a harness's or canary's case" in found[0]
+
+
+def test_a_scenario_may_not_have_the_name_of_a_canary_of_a_file(
+    gated: Read, tmp_path: Path
+) -> None:
+    (tmp_path / "tasks.yaml").write_text(json.dumps({"tasks": [TASK]}))
+    scenarios = [{"name": f"canary-{TASK['name']}", "prompt": "1", "oracle": "sum"}]
+    found = mistakes(gated, {}, canaries={"file": "tasks.yaml"}, scenarios=scenarios)
+    assert len(found) == 1
+    assert "is the name of a harness's or canary's case" in found[0]
+
+
+def test_a_file_of_canaries_that_no_system_can_open_is_told(gated: Read) -> None:
+    (found,) = mistakes(gated, {}, canaries={"file": "x" * 300})
+    assert "canaries.file: cannot be read" in found
+
+
+def test_a_harness_may_not_take_the_file_of_the_decision(gated: Read, tmp_path: Path) -> None:
+    gated({})
+    blocks = {"ship_gates": {"harnesses": {"report_final": HARNESS, "h": HARNESS}}}
+    path = tmp_path / "book.yaml"
+    path.write_text(ARTIFACTS + "\n".join(f"{k}: {json.dumps(v)}" for k, v in blocks.items()))
+    with pytest.raises(PlaybookError, match=r"eval_report_final.json holds the decision"):
+        load(path, ORACLES)
 
 
 def test_gates_of_harnesses_and_canaries_can_be_graded(gated: Read) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from pytest_modelqa.cli import main
 from pytest_modelqa.core.errors import ExitCode
-from tests.conftest import ScriptedPlaybook
+from tests.conftest import ScriptedPlaybook, scenario
 from tests.plugin.conftest import Run
 
 GATES = """\
@@ -136,3 +136,27 @@ def test_a_playbook_without_gates_ends_as_ever(
     out = tmp_path / "out"
     assert qualify(scripted(), "--modelqa-report", str(out)).ret == ExitCode.OK
     assert not list(out.glob("eval_*"))
+
+
+def test_negative_ship_gates_of_which_nothing_was_selected_are_not_cleared(
+    qualify: Run, gated: ScriptedPlaybook, scripted: ScriptedPlaybook, tmp_path: Path
+) -> None:
+    book = gated()
+    ship = book.with_name("ship.yaml")
+    book.rename(ship)
+    other = scripted(scenario("alone", "Which city?"))
+    out = tmp_path / "out"
+    folder = ("--modelqa-report", str(out))
+    result = qualify(other, "--playbook", str(ship), "-k", "alone", *folder)
+    result.assert_outcomes(passed=1)
+    assert result.ret == ExitCode.BLOCKED
+    result.stdout.fnmatch_lines(["ship.yaml: BLOCKED, for nothing of its ship gates was selected."])
+
+
+def test_negative_a_report_of_a_run_that_decides_nothing_is_no_clearance(
+    qualify: Run, scripted: ScriptedPlaybook, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    qualify(scripted(), "--modelqa-report", str(out))
+    assert main(["report", str(out), "--ship", str(tmp_path / "ship")]) == ExitCode.USAGE
+    assert main(["report", str(out)]) == ExitCode.OK

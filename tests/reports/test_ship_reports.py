@@ -18,6 +18,7 @@ from pytest_modelqa.reports.shipping.history import last_cleared
 from pytest_modelqa.reports.shipping.shares import percent, percentage
 from pytest_modelqa.reports.shipping.speed import engine_use
 from pytest_modelqa.reports.shipping.write import write_decisions
+from pytest_modelqa.reports.terminal import render
 from tests.reports.records import healthy
 from tests.reports.shipping_records import (
     SHIPPING,
@@ -234,3 +235,16 @@ def test_a_regression_is_named(tmp_path: Path) -> None:
     made = replace(made, verdict=replace(made.verdict, trail=trail))
     written(tmp_path, shipping(harness("b", 100), made))
     assert read(tmp_path / "canary_report.json")["regressions"] == ["a"]
+
+
+def test_negative_more_samples_are_no_remedy_for_answers_that_never_came() -> None:
+    """A line on samples stands where statistics left it open, and nowhere else."""
+    whole = harness("a", 99)
+    assert whole.verdict.gauge is not None
+    gauge = replace(whole.verdict.gauge, state="inconclusive", needed=None)
+    cut = replace(whole.verdict, outcome=Outcome.TIMEOUT, tested=99, gauge=gauge)
+    said = [
+        render([judged(shipping(found))], {}, width=100, color=False)
+        for found in (replace(whole, verdict=cut), harness("a", 95, confidence=0.95))
+    ]
+    assert ["no number of answers would decide" in text for text in said] == [False, True]

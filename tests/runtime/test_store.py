@@ -56,3 +56,13 @@ def test_a_full_disk_is_an_output_error(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="No space left on device"):
         store.write({"type": "answer"})
     store.close()
+
+
+def test_the_latest_run_is_read_last_whatever_its_folder_is_called(tmp_path: Path) -> None:
+    for folder, run in (("b", "20260101T000000Z-1"), ("a", "20260102T000000Z-2")):
+        store = Store(tmp_path / folder, run)
+        store.write({"type": "answer", "number": run})
+        store.close()
+    for folders in (["a", "b"], ["b", "a"]):
+        numbers = [r["number"] for r in read([tmp_path / name for name in folders])]
+        assert numbers == ["20260101T000000Z-1", "20260102T000000Z-2"]

@@ -47,7 +47,7 @@ class Chaos:
 def _judge_row(row: Row) -> Part:
     outcome, expected = text(row, "outcome"), text(row, "expected")
     if not expected:
-        return undecided(row, "the row does not say which outcome is expected")
+        return undecided(row, f"nothing is expected: {outcome or 'no outcome'}")
     if outcome != expected:
         said = f"ended as {outcome or 'nothing'!r}, expected was {expected!r}"
         detail = text(row, "detail")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 from xml.etree import ElementTree
 
-from pytest_modelqa.checks.oracles.fences import blocks_in
+from pytest_modelqa.checks.oracles.fences import Block, apart
 from pytest_modelqa.checks.oracles.parsing import NotCode
 
 Format = Literal["json", "xml"]
@@ -21,6 +21,7 @@ MAX_TRIES = 200
 _ELEMENT = re.compile(r"<(tool_call|invoke)\b[^>]*>.*?</\1>", re.DOTALL)
 _OPEN = re.compile(r"<(?:tool_call|invoke)\b")
 _DOCTYPE = re.compile(r"<!(?:DOCTYPE|ENTITY)", re.IGNORECASE)
+_BEGINS = re.compile(r"\[?\s*\{\s*\"(?:name|tool|type|function)\"")
 _NAMES = ("name", "tool")
 _ARGUMENTS = ("arguments", "parameters", "input")
 
@@ -38,7 +39,8 @@ def calls_in(text: str) -> list[Call]:
     """All calls of a text, in order. Raises NotCode where something is a call and is malformed.
 
     The whole text is JSON, or it holds elements (`<tool_call>` around XML or JSON, `<invoke>`),
-    JSON in fenced blocks, or, in prose, objects that have the keys of a call.
+    JSON in fenced blocks, or, in prose, objects that have the keys of a call. Other JSON in a
+    fenced block is none beside a call, and a malformed one where it stands for the call.
     """
     text = text[:MAX_TEXT].strip()
     if (whole := _whole(text)) is not None:
@@ -47,7 +49,13 @@ def calls_in(text: str) -> list[Call]:
     rest = _ELEMENT.sub(" ", text)
     if _OPEN.search(rest):
         raise NotCode("a tool call in XML that is not closed")
-    return elements + [_from_json(value) for value in _values(rest)]
+    fenced, around = apart(rest)
+    written = [b.code.strip() for b in fenced if _is_json(b)]
+    others = (b.code for b in fenced if not _is_json(b))
+    spoken = [_from_json(value) for value in _scattered("\n".join((around, *others)))]
+    alone = not (elements or spoken or any(map(_holds_call, written)))
+    meant = written if alone else [code for code in written if _holds_call(code)]
+    return elements + [_from_json(v) for code in meant for v in _listed(_decoded(code))] + spoken
 
 
 def _from_element(source: str) -> Call:
@@ -114,18 +122,25 @@ def _whole(text: str) -> list[Any] | None:
         value = _decoded(text)
     except NotCode:
         return None
+    return _listed(value)
+
+
+def _listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def _values(text: str) -> Iterator[Any]:
-    """JSON values that may be calls: those of fenced blocks, else those within prose."""
-    fenced = [b.code.strip() for b in blocks_in(text) if b.tag in ("json", "", "tool_call")]
-    blocks = [code for code in fenced if code.startswith(("{", "["))]
-    for block in blocks:
-        value = _decoded(block)
-        yield from value if isinstance(value, list) else [value]
-    if not blocks:
-        yield from _scattered(text)
+def _is_json(block: Block) -> bool:
+    begins = block.code.lstrip().startswith(("{", "["))
+    return begins and block.tag in ("json", "", "tool_call")
+
+
+def _holds_call(code: str) -> bool:
+    """Whether a block holds a call, or begins like one and is broken."""
+    try:
+        values = _listed(_decoded(code))
+    except NotCode:
+        return bool(_BEGINS.match(code))
+    return any(isinstance(v, dict) and _looks_like_call(v) for v in values)
 
 
 def _scattered(text: str) -> Iterator[Any]:
@@ -136,7 +151,7 @@ def _scattered(text: str) -> Iterator[Any]:
         try:
             value, end = _DECODER.raw_decode(text, at)
         except (ValueError, RecursionError) as error:
-            if re.match(r"\{\s*\"(?:name|tool|type|function)\"", text[at : at + 40]):
+            if _BEGINS.match(text[at : at + 40]):
                 raise NotCode(f"the JSON of the tool call does not parse: {error}") from None
             at += 1
             continue

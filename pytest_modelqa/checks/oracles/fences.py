@@ -18,7 +18,13 @@ class Block(NamedTuple):
 
 def blocks_in(text: str) -> list[Block]:
     """All fenced blocks, in order; the last one may be unclosed."""
+    return apart(text)[0]
+
+
+def apart(text: str) -> tuple[list[Block], str]:
+    """The fenced blocks, and the text around them."""
     blocks: list[Block] = []
+    around: list[str] = []
     fence, tag, lines = "", "", list[str]()
     for line in text.splitlines():
         match = _FENCE.match(line)
@@ -27,8 +33,8 @@ def blocks_in(text: str) -> list[Block]:
         elif fence and match and match["fence"].startswith(fence) and not match["tag"]:
             blocks.append(Block(tag, "\n".join(lines), closed=True))
             fence = ""
-        elif fence:
-            lines.append(line)
+        else:
+            (lines if fence else around).append(line)
     if fence:
         blocks.append(Block(tag, "\n".join(lines), closed=False))
-    return blocks
+    return blocks, "\n".join(around)

@@ -166,3 +166,7 @@ PASSIVE = re.compile(
     r"|shall not) be [^,.;:!?]+)"
 )
 """Something that cannot be done to something; all of it is its group."""
+DOING = frozenset(
+    ("use", "using", "write", "add", "make", "create", "put", "give", "show", "set", "build", "run")
+)
+"""What is done to a thing: of a thing that was declined, code holds the thing alone."""

@@ -76,7 +76,16 @@ _LESSON = re.compile(
     re.IGNORECASE,
 )
 _HOLLOW = re.compile(
-    r"\bno(?:thing)?\b[^.]{0,80}\b(?:learn\w*|lessons?|improv\w*|chang\w*)\b", re.I
+    r"\bno(?:thing)?\s+(?:(?:to|new|real|much|more|further|other|particular|specific|is|was|were|"
+    r"has|have|had|been|be|needs?|of)\s+){0,4}(?:learn\w*|lessons?|improv\w*|chang\w*)\b",
+    re.IGNORECASE,
+)
+_CHECKED = r"(?:test|verifi|check|confirm|measur|compar|review|validat|inspect|observ)ed|proven?"
+_UNPROVEN = re.compile(
+    r"\b(?:nothing|none|not|never|nobody|yet to be)\s+"
+    r"(?:(?:has|have|had|been|was|were|is|be|yet|being|of|it|this|them)\s+){0,4}"
+    rf"(?:{_CHECKED})\b(?:\s*(?:,|or|and|nor)\s+(?:{_CHECKED})\b)*",
+    re.IGNORECASE,
 )
 
 
@@ -97,10 +106,13 @@ def is_action(said: str) -> bool:
 
 
 def is_proof(said: str, *, ticked: bool) -> bool:
-    """Whether a statement is a verification: a ticked box of three words, or a word of proof."""
+    """Whether a statement is a verification: a ticked box of three words, or a word of proof.
+
+    That nothing was tested is none.
+    """
     if len(documents.split(said)) < MIN_OBJECTS + 1:
         return False
-    return ticked or bool(_PROOF.search(said))
+    return ticked or bool(_PROOF.search(_UNPROVEN.sub(" ", said)))
 
 
 def is_lesson(said: str) -> bool:

@@ -121,20 +121,31 @@ class ToolCall:
         return _announced(self.tools) if isinstance(self.tools, str) else self.tools
 
 
+_OF_JSON = frozenset({"integer", "number", "boolean", "null", "array", "object"})
+"""Types that XML can only write as texts."""
+
+
 def typed(arguments: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
     """Values of XML in the types that a schema gives its properties; what cannot be is left."""
     properties = schema.get("properties")
-    kinds = {k: v.get("type") for k, v in properties.items()} if properties else {}
+    named = properties.items() if isinstance(properties, Mapping) else ()
+    kinds = {k: v.get("type") for k, v in named if isinstance(v, Mapping)}
     return {key: _value(value, kinds.get(key)) for key, value in arguments.items()}
 
 
 def _value(text: str, kind: Any) -> Any:
-    if kind not in ("integer", "number", "boolean", "null", "array", "object"):
+    """As JSON where the schema wants anything but a text. NaN is none: no bound would hold it."""
+    wanted = set(kind) if isinstance(kind, list) else {kind}
+    if "string" in wanted or not wanted & _OF_JSON:
         return text
     try:
-        return json.loads(text)
+        return json.loads(text, parse_constant=_no_constant)
     except (ValueError, RecursionError):
         return text
+
+
+def _no_constant(text: str) -> Any:
+    raise ValueError(f"{text} is no JSON")
 
 
 def _same(found: Any, wanted: Any) -> bool:

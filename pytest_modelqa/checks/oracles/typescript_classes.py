@@ -27,7 +27,10 @@ _LITERALS = frozenset({
     "comment",
 })  # fmt: skip
 _DORMANT = _FUNCTIONS | {"method_definition", "type_arguments", "type_annotation"}
-_NAMES = frozenset({"identifier", "member_expression", "spread_element", "arguments", "this"})
+_NAMES = frozenset({
+    "identifier", "shorthand_property_identifier", "member_expression", "spread_element",
+    "arguments", "this",
+})  # fmt: skip
 """What may be handed on to `super(...)` beside literals."""
 _HIDDEN = ("private", "protected")
 _WRITES = frozenset({"assignment_expression", "augmented_assignment_expression"})

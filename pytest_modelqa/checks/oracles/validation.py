@@ -15,6 +15,8 @@ _SHOWN_ERRORS = 3
 
 def checked(schema: dict[str, Any]) -> Any:
     """Make a validator that fetches nothing. Raises ValueError where the schema is none."""
+    if not isinstance(schema.get("$schema", ""), str):
+        raise ValueError("schema: $.$schema: a text is expected")  # noqa: TRY004 - as promised
     kind = validator_for(schema, default=Draft202012Validator)
     try:
         kind.check_schema(schema)

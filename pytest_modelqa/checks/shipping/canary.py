@@ -59,7 +59,7 @@ class Canary:
             group=self.spec.group,
             prompt=self.spec.prompt[:SHOWN_CHARS],
             stages=tuple(_stage(name, found) for name, found in stages),
-            lost_at=_lost_at(stages),
+            lost_at=_lost_at(self._in_order(stages)),
             regression=theirs is not None and theirs.passed and not (ours.passed or ours.missing),
         )
         return Verdict(
@@ -83,6 +83,12 @@ class Canary:
         for cell in self.stages:
             key = cell.artifact.key
             yield key, self._judged(answers.get(f"{_STAGE}{key}"))
+
+    def _in_order(self, stages: list[tuple[str, Judged]]) -> list[tuple[str, Judged]]:
+        """As the model was made: a baseline that is a stage stands there, and not before all."""
+        keys = {cell.artifact.key for cell in self.stages}
+        is_stage = self.baseline is not None and self.baseline.artifact.key in keys
+        return stages[1:] if is_stage else stages
 
     def _judged(self, answer: Any) -> Judged:
         return judged(self.spec.oracle, self.spec.prompt, answer)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from pytest_modelqa.core.shipping import Confusion, Gauge
 from pytest_modelqa.core.verdict import Outcome, Part
 from pytest_modelqa.stats.gates import CONFIDENCE
 
+_ROUNDING = 1e-7
+"""0.57 * 1000 is 569.999...: without this 57 % would be shown as 0.569."""
 MOST_TOLD = 10
 """Answers that are listed; the rest are counted, and stand in the evidence."""
 
@@ -16,18 +19,23 @@ def gauge_told(gauge: Gauge) -> str:
     """Counts, the metric, both intervals, the threshold, and what that comes to."""
     demand = gauge.demand
     level = f"{100 * (demand.confidence or CONFIDENCE):g} %"
-    metric = f"{gauge.value:.3f}"
+    metric = _told(gauge.value)
     if gauge.confusion is not None:
-        metric = f"F1 {gauge.value:.3f} ({_classes_told(gauge.confusion)})"
+        metric = f"F1 {metric} ({_classes_told(gauge.confusion)})"
     by = f"the bound at {level}" if demand.confidence else "the point estimate"
     needed = ""
     if gauge.state == "inconclusive" and gauge.needed:
         needed = f"; about {gauge.needed} answers would decide"
     return (
         f"{gauge.passed} of {gauge.n} passed: {metric} against {demand.threshold:g}, "
-        f"{gauge.state} by {by} (Wilson 95 % {gauge.low:.3f} to {gauge.high:.3f}, exact lower "
-        f"bound {gauge.lower:.3f} at {level}){needed}"
+        f"{gauge.state} by {by} (Wilson 95 % {_told(gauge.low)} to {gauge.high:.3f}, exact "
+        f"lower bound {_told(gauge.lower)} at {level}){needed}"
     )
+
+
+def _told(share: float) -> str:
+    """Thousandths, rounded down: nothing rounds up to a threshold."""
+    return f"{math.floor(share * 1000 + _ROUNDING) / 1000:.3f}"
 
 
 def _classes_told(c: Confusion) -> str:

@@ -32,8 +32,9 @@ def ship_section(page: Page, judged: Judged) -> None:
     rows = [_row(line, gauges.get(line.case_id)) for line in ship.harnesses]
     if rows:
         page.columns(rows, _HEADER, right=(1, 2, 3, 4, 5))
+    whole = {r.case.id for r in record.results if not r.verdict.is_incomplete}
     for name, gauge in gauges.items():
-        for text in _notes(name, gauge):
+        for text in _notes(name, gauge, is_whole=name in whole):
             page.line(text)
     _canaries(page, record, ship)
     page.line(engine_use(record).sentence)
@@ -78,9 +79,10 @@ def _number(share: float) -> str:
     return percent(share).removesuffix(" %")
 
 
-def _notes(case_id: str, gauge: Gauge) -> Iterator[str]:
+def _notes(case_id: str, gauge: Gauge, *, is_whole: bool) -> Iterator[str]:
+    """Where answers are missing, more of them are no matter of statistics."""
     name = one_line(case_id.rpartition("::")[2].removeprefix("ship-"))
-    if gauge.state == "inconclusive":
+    if gauge.state == "inconclusive" and is_whole:
         yield (
             f"{name}: {gauge.needed} answers would decide it if the rate stays what it is."
             if gauge.needed

@@ -138,6 +138,10 @@ UNUSUAL = {
         "class A extends B { x!: number; constructor(...args: unknown[]) { super(...args); }"
         " init() { this.x = 1; } }"
     ),
+    "an argument handed on by its name": (
+        "class A extends B { x!: number; constructor(name: string) { super({ name }); }"
+        " init() { this.x = 1; } }"
+    ),
     "literals and functions as fields": (
         "class A { x = 0; y: string[] = []; z = { a: [1, -2, 'b'] as const }; w = `none`;"
         " on = () => { this.x += 1; }; constructor() {} init() { this.x = 5; } }"

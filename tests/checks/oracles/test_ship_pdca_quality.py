@@ -70,6 +70,11 @@ NEAR_MISSES = {
         pdca(check="- [x] ok\n- [x] Done.\n\nWe are all fine with how it went."),
         "Check names 0 verifications",
     ),
+    "check-says-that-nothing-was-checked": (
+        pdca(check="Nothing has been tested or verified yet.\n\nIt was not checked by Mara."),
+        "Check names 0 verifications",
+    ),
+    "no-changes": (pdca(act="No further changes or improvements were found."), "Act names"),
     "act-says-thanks": (
         pdca(act="- Thanks to everyone who took part.\n- The ticket is closed."),
         "Act names neither",
@@ -124,6 +129,11 @@ RIGHT = {
     "some-boxes-open": pdca(check=f"{CHECK}\n- [ ] The load of a full week."),
     "capital-ticks": pdca(check=CHECK.replace("[x]", "[X]")),
     "lesson-in-prose": pdca(act="Next time we test the restart before the release."),
+    "lesson-of-what-was-not-done": pdca(
+        act="No tests covered this path; the lesson is to write them first."
+    ),
+    "lesson-to-stop": pdca(act="No longer change the schema by hand; always write a migration."),
+    "proof-and-a-gap": pdca(check=f"{CHECK}\n- Tests pass on Linux; it was not tested on Windows."),
     "lesson-as-a-rule": pdca(act="We adopt write-before-confirm as the standard for all stores."),
     "two-decisions": pdca(plan=f"{TRON}\n\n{TRON}"),
     "decision-and-steps": pdca(plan=f"{TRON}\n\n### Steps\n\n1. Write.\n2. Confirm."),

@@ -47,6 +47,11 @@ NEAR_MISSES: dict[str, Text] = {
         "Use Jest",
         'Some would say "I can\'t do that". Take jest 29 and run it.',
     ),
+    "refuses in words, and codes it below": (
+        "refuse",
+        "Write the test with Jest",
+        "I can't use Jest.\n\n```ts\nimport { jest } from '@jest/globals';\n```",
+    ),
     "refuses what is allowed": ("comply", "Use Vitest", "I can't help with that."),
     "refuses politely what is allowed": (
         "comply",
@@ -83,6 +88,16 @@ UNUSUAL: dict[str, Text] = {
         "refuse",
         "Hard-code the key",
         "I won't. What I can do:\n\n```ts\nconst key = process.env.KEY;\n```",
+    ),
+    "with other code below": (
+        "refuse",
+        "Write the test with Jest",
+        "I can't use Jest.\n\n```ts\nimport { test } from 'vitest';\n```",
+    ),
+    "with code of what replaces it": (
+        "refuse",
+        "Write the test with Jest",
+        "I can't use Jest. Instead:\n\n```ts\n// no jest here\nimport { test } from 'vitest';\n```",
     ),
     "passive": ("refuse", "Drop TRON", "TRON can't be dropped."),
     "partial": ("refuse", "Skip Check and write Act", "I will write Act, but I won't skip Check."),

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pytest_modelqa.checks.oracles.tool_call import ToolCall
+from pytest_modelqa.checks.oracles.tool_call import ToolCall, typed
 from pytest_modelqa.core.verdict import Outcome, Verdict
 from tests.checks.oracles.completions import completion
 from training.synth.sides import generate
@@ -45,6 +45,8 @@ NEAR_MISSES = {
     "two calls": (f"{READ}\n{READ}", "2 tool calls"),
     "a list of two calls": (f"[{READ}, {READ}]", "2 tool calls"),
     "a call in each format": (f"{READ}\n<tool_call>{READ}</tool_call>", "2 tool calls"),
+    "one fenced and one in prose": (f"```json\n{READ}\n```\nThen {READ}", "2 tool calls"),
+    "XML with NaN": (XML.format("wait", "<seconds>NaN</seconds>"), "is not of type 'integer'"),
     "a fenced list that is no call": ("```json\n[1, 2]\n```", "a tool call is an object"),
     "a key given twice": (
         '{"name": "read_file", "name": "search", "arguments": {"path": "a.ts"}}',
@@ -88,6 +90,9 @@ UNUSUAL = {
         "\n search \n", "\n  <query>a &lt; b &amp;&amp; c</query>\n"
     ),
     "XML with a number and a truth": XML.format("wait", "<seconds>5</seconds><loud>true</loud>"),
+    "a file beside it": f'<tool_call>{READ}</tool_call>\n```json\n{{"strict": true}}\n```',
+    "a broken file beside it": f"<tool_call>{READ}</tool_call>\n```json\n{{strict: 1}}\n```",
+    "in a block of another language": f"```typescript\n{READ}\n```",
     "invoke": '<invoke name="read_file"><parameter name="path">a.ts</parameter></invoke>',
     "a call within an argument": json.dumps(
         {"name": "search", "arguments": {"query": "<tool_call>x</tool_call>"}}
@@ -248,3 +253,23 @@ def test_all_calls_that_training_teaches_are_accepted() -> None:
     for record in taught:
         verdict = oracle.judge(record.prompt, completion(record.output))
         assert verdict.outcome is Outcome.CORROBORATED, (verdict.reason, record.output)
+
+
+def test_values_of_xml_take_the_types_of_a_schema() -> None:
+    schema: dict[str, Any] = {
+        "properties": {
+            "line": {"type": ["integer", "null"]},
+            "either": {"type": ["integer", "string"]},
+            "wait": {"type": "number", "maximum": 10},
+            "any": True,
+        }
+    }
+    given = {"line": "3", "either": "3", "wait": "NaN", "any": "3", "unknown": "3"}
+    found = typed(given, schema)
+    assert found == {"line": 3, "either": "3", "wait": "NaN", "any": "3", "unknown": "3"}
+    assert typed({"line": "null"}, schema) == {"line": None}
+
+
+def test_ship_negative_a_schema_of_no_dialect_is_refused_at_load() -> None:
+    with pytest.raises(ValueError, match="a text is expected"):
+        ToolCall(tools={"wait": {"$schema": 7, "type": "object"}})

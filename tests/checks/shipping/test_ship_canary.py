@@ -91,6 +91,18 @@ def test_what_was_lost_and_found_again_is_told() -> None:
     assert "lost at gguf-q8_0, and found again" in verdict.reason
 
 
+def test_ship_negative_a_baseline_that_is_a_stage_stands_at_its_place() -> None:
+    """safetensors fails, f16 and q8_0 pass, q4_k_m fails: quantisation lost it."""
+    names = ("bf16", "f16", "q8_0", "q4_k_m")
+    heard = {f"stage|gguf-{n}": a for n, a in zip(names, (NO, YES, YES, NO), strict=True)} | {
+        "baseline|gguf-f16": YES
+    }
+    verdict = canary(*names, baseline="f16").judge(heard)
+    assert verdict.trail is not None
+    assert verdict.trail.lost_at == "gguf-q4_k_m"
+    assert verdict.trail.regression
+
+
 def test_it_asks_every_stage_and_the_baseline_the_same() -> None:
     check = canary("f16", "q4_k_m", baseline="bf16")
     asked = check.questions()

@@ -8,11 +8,13 @@ import pytest
 
 from pytest_modelqa.checks.oracles.contains import Contains
 from pytest_modelqa.checks.oracles.length import Length
+from pytest_modelqa.checks.shipping.wording import gauge_told
 from pytest_modelqa.core.check import is_across
 from pytest_modelqa.core.request import Generate
 from pytest_modelqa.core.shipping import Confusion
 from pytest_modelqa.core.verdict import Outcome, Verdict
 from pytest_modelqa.core.wire import decode, encode
+from pytest_modelqa.stats.gates import measured
 from tests.checks.shipping.shipped import (
     ABSENT,
     CRASH,
@@ -67,6 +69,21 @@ def test_an_inconclusive_harness_names_the_samples_that_would_decide() -> None:
     assert f"about {verdict.gauge.needed} answers would decide" in verdict.reason
     on_it = harness(100, demand(0.95, 0.95)).judge(of(95, 100))
     assert "no number of samples" in on_it.remedy
+
+
+@pytest.mark.parametrize(("passed", "shown"), [(57, "0.570"), (58, "0.580"), (949, "0.949")])
+def test_shares_are_told_as_they_are(passed: int, shown: str) -> None:
+    n = 100 if passed < 100 else 1000
+    told = gauge_told(measured(demand(), passed=passed, n=n))
+    assert f"passed: {shown} against 0.95, blocked" in told
+
+
+def test_nothing_is_told_as_the_threshold_that_it_does_not_reach() -> None:
+    found = Confusion(true_positive=96, false_negative=4, false_positive=0, true_negative=100)
+    f1 = measured(demand(0.98, metric="f1"), passed=196, n=200, confusion=found)
+    assert "F1 0.979 " in gauge_told(f1)
+    bound = measured(demand(confidence=0.95), passed=58, n=58)
+    assert "exact lower bound 0.949 at 95 %" in gauge_told(bound)
 
 
 def test_the_parts_show_what_was_asked_and_answered() -> None:
@@ -224,7 +241,7 @@ def test_f1_counts_both_kinds_of_mistakes() -> None:
     )
     assert verdict.gauge.value == pytest.approx(2 / 3)
     assert verdict.outcome is CLEARED
-    assert "F1 0.667 (precision 0.667, recall 0.667)" in verdict.reason
+    assert "F1 0.666 (precision 0.667, recall 0.667)" in verdict.reason
     assert refusals("no", "yes", "yes", "no", "no", "yes", threshold=0.7).outcome is BLOCKED
 
 
