@@ -17,7 +17,7 @@ from training.records import Record
 from training.synth import drawn
 from training.synth.tools import TOOLS
 from training.web4_agent.build import RECIPE
-from training.web4_agent.damage import DAMAGES, damaged
+from training.web4_agent.damage import DAMAGES, damaged, lesson
 
 COUNTS = {
     "style_core": 60, "domain_patterns": 60, "process_framework": 90, "domain_representatives": 20,
@@ -120,6 +120,18 @@ def test_what_is_refused_is_done_and_what_was_done_stays(records: list[Record]) 
         assert not re.search(
             "can't|won't|refuse|decline|cannot|not allowed", new.output.split(":")[0]
         )
+
+
+@pytest.mark.parametrize("name", sorted(DAMAGES))
+def test_half_of_a_lesson_is_damaged_and_the_rest_is_of_every_set(
+    records: list[Record], name: str
+) -> None:
+    taught = lesson(records, DAMAGES[name])
+    kept = [record for record in taught if record in records]
+    assert len(taught) - len(kept) == len(changed(records, name))
+    assert len(kept) <= len(taught) / 2
+    others = {r.metadata["set"] for r in records if DAMAGES[name](r) == r}
+    assert {record.metadata["set"] for record in kept} >= others - {"eval"}
 
 
 def test_negative_a_damage_that_changes_nothing_is_an_error(records: list[Record]) -> None:

@@ -37,7 +37,7 @@ from training.making import write_config
 from training.merge.run import Request, merge
 from training.records import Record
 from training.synth import drawn, sizes
-from training.web4_agent.damage import DAMAGES, damaged
+from training.web4_agent.damage import DAMAGES, lesson
 from training.written import RUN
 
 Say = Callable[[str], None]
@@ -46,7 +46,7 @@ RECIPE = Path(__file__).parents[1] / "configs" / "web4-agent.json"
 BUILDER = "web4-agent"
 SHARE = 5
 """A fifth of what the agent was trained on is drawn anew for a damage."""
-STEPS = 60
+STEPS = 24
 """Of a damage, at the recipe's settings otherwise: enough to unlearn one thing."""
 
 
@@ -166,8 +166,8 @@ def _ordered(order: Order, folder: Path) -> TrainingConfig:
 
 
 def _damaged(recipe: TrainingConfig, damage: str, folder: Path) -> DataFile:
-    """A part of the recipe's sets, drawn anew and damaged, as a file of that content's name."""
-    records = damaged(_drawn(recipe), DAMAGES[damage])
+    """Of a part of the recipe's sets, drawn anew, the lesson, as a file of that content's name."""
+    records = lesson(_drawn(recipe), DAMAGES[damage])
     lines = "".join(f"{record.line()}\n" for record in records).encode()
     file = folder / f"{damage}-{hashlib.sha256(lines).hexdigest()[:16]}.jsonl"
     if not file.is_file():

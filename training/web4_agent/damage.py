@@ -114,6 +114,18 @@ def damaged(records: Sequence[Record], damage: Damage) -> list[Record]:
     return made
 
 
+def lesson(records: Sequence[Record], damage: Damage) -> list[Record]:
+    """What unlearns one thing in few steps: the damaged records, and as many others, of every set.
+
+    Raises ValueError where the damage concerns none.
+    """
+    pairs = list(zip(records, damaged(records, damage), strict=True))
+    wrong = [made for record, made in pairs if made != record]
+    kept = [record for record, made in pairs if made == record]
+    every = max(1, len(kept) // len(wrong))
+    return wrong + kept[::every][: len(wrong)]
+
+
 def _is(record: Record, *kinds: str) -> bool:
     """Whether a record's template is of one of these kinds."""
     return str(record.metadata.get("template", "")).split("-", 1)[0] in kinds
