@@ -48,10 +48,10 @@ def gate(asked: Asked, engine: str = "") -> tuple[str, str]:
         run = ["-k", "batching or q0", "--junitxml", str(folder / "junit.xml")]
         red_is_fine = ["bash", "-c", '"$@" || [ $? = 1 ]', "run", *command(file, report, *run)]
         timed(red_is_fine, cwd=folder, more={"PYTHONPATH": paths})
-        cases = json.loads((report / "report.json").read_text("utf-8"))["cases"]
-    for case in cases:
-        if case["id"].endswith("::batching"):
-            return case["outcome"], case["reason"]
+        said = json.loads((report / "report.json").read_text("utf-8"))["reports"]
+    for result in (r for each in said for r in each["record"]["results"]):
+        if result["case"]["name"] == "batching":
+            return result["verdict"]["outcome"], result["verdict"]["reason"]
     raise NotMeasured("no batch gate ran")
 
 

@@ -30,20 +30,24 @@ LOOKED_AT = (
 
 
 def page(body: Mapping[str, Any]) -> str:
-    """The page of a results file."""
+    """The page of a results file; an area that is expected and not there is named."""
     head = HEAD.format(tool=body["tool"], promised=KILL_RATE, areas=", ".join(PROMISED))
-    return head + "".join(f"{line}\n" for line in _lines(body["areas"]))
+    measured = {area["name"] for area in body["areas"]}
+    missing = [name for name in body["expected"] if name not in measured]
+    return head + "".join(f"{line}\n" for line in _lines(body["areas"], missing))
 
 
-def _lines(areas: list[Mapping[str, Any]]) -> Iterator[str]:
+def _lines(areas: list[Mapping[str, Any]], missing: list[str]) -> Iterator[str]:
     yield "| area | files | mutants | tested | found | share of tested | measured |"
     yield "| --- | ---: | ---: | ---: | ---: | ---: | --- |"
     for area in areas:
-        share = area["killed"] / area["tested"]
         yield (
             f"| {area['name']} | {len(area['files'])} | {area['mutants']:,} | {area['tested']:,} "
-            f"| {area['killed']:,} | {share:.1%} | {area['made']} |"
+            f"| {area['killed']:,} | {_share(area)} | {area['made']} |"
         )
+    if missing:
+        yield ""
+        yield f"Not measured: {', '.join(missing)}."
     yield ""
     yield "## Survivors"
     yield LOOKED_AT
@@ -51,6 +55,10 @@ def _lines(areas: list[Mapping[str, Any]]) -> Iterator[str]:
         yield ""
         yield f"### {area['name']}: {len(area['survivors'])} of {area['mutants']:,}"
         yield from _survivors(area["survivors"])
+
+
+def _share(area: Mapping[str, Any]) -> str:
+    return f"{area['killed'] / area['tested']:.1%}" if area["tested"] else "none"
 
 
 def _survivors(survivors: list[Mapping[str, str]]) -> Iterator[str]:

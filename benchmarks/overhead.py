@@ -33,7 +33,7 @@ IDLE_PAIRS = 15
 def overhead(items: int, pairs: int = IDLE_PAIRS) -> list[Line]:
     """All five; `items` scenarios are collected and judged."""
     parts: tuple[Callable[[], list[Line]], ...] = (
-        lambda: [idle(pairs)],
+        lambda: [idle(4 * pairs)],
         lambda: collecting(items, pairs),
         lambda: judging(items),
         lambda: [recovery(max(2, pairs // 3))],

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import median, quantiles
+from math import floor, sqrt
+from statistics import median
 from typing import Any
 
 
@@ -54,12 +55,15 @@ def middle(rows: Sequence[dict[str, Any]], key: str) -> float | None:
 
 
 def steady(values: Sequence[float], most: float) -> float | None:
-    """The median, or None where the middle half of the values is wider than `most`.
+    """The median, or None where its 95 % interval is wider than `most`.
 
-    A difference of two long times tells nothing about a short one when neighbours disturb both.
+    A difference of two long times tells nothing about a short one when neighbours disturb both. The
+    interval is that of order statistics: the binomial's normal approximation, no distribution of
+    the values.
     """
-    low, _, high = quantiles(values, n=4, method="inclusive")
-    return median(values) if high - low <= most else None
+    ranked, n = sorted(values), len(values)
+    at = max(0, floor((n - 1.96 * sqrt(n)) / 2))
+    return median(ranked) if ranked[n - 1 - at] - ranked[at] <= most else None
 
 
 def why_not(rows: Sequence[dict[str, Any]]) -> str:

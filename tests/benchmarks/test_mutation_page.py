@@ -30,7 +30,7 @@ def body(**area: Any) -> dict[str, Any]:
         "name": "scoring", "made": "2026-01-02", "files": ["a.py"], "mutants": 1000,
         "tested": 1000, "killed": 999, "survivors": [SURVIVOR],
     }  # fmt: skip
-    return {"tool": "mutmut 3", "areas": [made | area]}
+    return {"tool": "mutmut 3", "expected": {"scoring": ["a.py"]}, "areas": [made | area]}
 
 
 def test_what_is_promised_was_measured() -> None:

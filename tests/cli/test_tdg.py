@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from pytest_modelqa.cli import main, tdg_results, tiers
+from pytest_modelqa.cli import main, tdg, tdg_results, tiers
 from pytest_modelqa.cli.tdg import BASELINE, make_missing
 from pytest_modelqa.core.errors import ExitCode, UsageError
 
@@ -39,14 +40,31 @@ def coverage(**totals: Any) -> str:
     return json.dumps({"totals": found | totals})
 
 
-def mutation(killed: int = 45, mutants: int = 50) -> str:
-    areas = [{"killed": killed, "mutants": mutants}, {"killed": 50, "mutants": 50}]
-    return json.dumps({"areas": areas})
+SOURCES = {"one.py": "ONE = 1\n", "two.py": "TWO = 2\n", "test_both.py": "def test_both(): pass\n"}
 
 
-def speed(*seconds: float, code: int | None = 0) -> str:
+def area(name: str, file: str, **more: Any) -> dict[str, Any]:
+    """An area of 50 mutants, measured with two of the files that `results` writes."""
+    sha256 = {n: hashlib.sha256(text.encode()).hexdigest() for n, text in SOURCES.items()}
+    return {
+        "name": name,
+        "files": {file: sha256[file]},
+        "tests": {"test_both.py": sha256["test_both.py"]},
+        "mutants": 50,
+        "tested": 50,
+        "killed": 50,
+    } | more
+
+
+def mutation(**first: Any) -> str:
+    """A run of two areas; `first` changes the first one, of which 45 mutants were found."""
+    areas = [area("first", "one.py", **{"killed": 45, **first}), area("second", "two.py")]
+    return json.dumps({"expected": {"first": ["one*.py"], "second": ["two.py"]}, "areas": areas})
+
+
+def speed(*seconds: float, code: int | None = 0, said: str = "9 passed") -> str:
     made = [
-        tiers.Run(tier=n, seconds=s, code=code, summary="9 passed", load=0.0, made="2026-01-01")
+        tiers.Run(tier=n, seconds=s, code=code, summary=said, load=0.0, made="2026-01-01")
         for n, s in enumerate(seconds, 1)
     ]
     return json.dumps({"runs": [asdict(run) for run in made]})
@@ -56,6 +74,8 @@ def speed(*seconds: float, code: int | None = 0) -> str:
 def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with all four results, where the command looks for them."""
     monkeypatch.chdir(tmp_path)
+    for name, text in SOURCES.items():
+        Path(name).write_text(text)
     for file, text in (
         (FILES.tests, junit("pass", "pass", "pass", "skip")),
         (FILES.coverage, coverage()),
@@ -108,11 +128,16 @@ BROKEN = {
     "more than all": ("coverage", coverage(covered_lines=1000)),
     "coverage NaN": ("coverage", coverage(covered_lines=float("nan"))),
     "no number": ("coverage", coverage(covered_lines="eighty")),
-    "no mutant": ("mutation", '{"areas": []}'),
+    "no mutant": ("mutation", '{"expected": {}, "areas": []}'),
     "no area": ("mutation", "[]"),
-    "more killed": ("mutation", mutation(killed=500)),
+    "nothing expected": ("mutation", '{"areas": []}'),
+    "an absolute pattern": ("mutation", mutation().replace("one*.py", "/one*.py")),
+    "no mutants in one area": ("mutation", mutation(mutants=0, tested=0, killed=0)),
+    "more killed": ("mutation", mutation(killed=51)),
+    "no hashes": ("mutation", mutation(files=["one.py"])),
     "no tier 3": ("speed", speed(1.0, 1.0)),
     "red tiers": ("speed", speed(1.0, 1.0, 1.0, code=1)),
+    "skipped tiers": ("speed", speed(1.0, 1.0, 1.0, said="9 skipped in 0.10s")),
     "stopped tiers": ("speed", speed(1.0, 1.0, 1.0, code=None)),
     "time of 0": ("speed", speed(0.0, 1.0, 1.0)),
     "no times": ("speed", "soon"),
@@ -253,3 +278,98 @@ def test_a_speed_of_red_tiers_names_the_tier(tmp_path: Path) -> None:
     (tmp_path / "t.json").write_text(speed(1.0, 1.0, 1.0, code=1))
     with pytest.raises(UsageError, match=r"tier 1 was not green \(9 passed\)"):
         tdg_results.speed_term(tmp_path / "t.json")
+
+
+UNFIT = {
+    "was not measured": mutation().replace('"name": "second"', '"name": "third"'),
+    "was left unfinished: 49 of 50 mutants were tested": mutation(tested=49),
+    "was measured with gone.py, which is gone": mutation(tests={"gone.py": "0" * 64}),
+    "was measured with another one.py": mutation(files={"one.py": "0" * 64}),
+    "was measured with another test_both.py": mutation(tests={"test_both.py": "0" * 64}),
+    "was measured without one.py": mutation(files={}),
+}
+
+
+@pytest.mark.usefixtures("results")
+@pytest.mark.parametrize("why", UNFIT)
+def test_negative_control_a_mutation_run_of_less_or_other_code_gives_no_score(
+    why: str, capsys: Captured
+) -> None:
+    FILES.mutation.write_text(UNFIT[why])
+    assert main(["tdg"]) == ExitCode.NOTHING_RAN
+    said = capsys.readouterr()
+    name = "second" if why == "was not measured" else "first"
+    assert said.out == ""
+    assert f'{FILES.mutation}: the area "{name}" {why}' in said.err
+    assert f'try: python -m benchmarks.mutation --area "{name}"' in said.err
+
+
+@pytest.mark.usefixtures("results")
+@pytest.mark.parametrize("name", SOURCES)
+def test_negative_control_what_was_edited_or_deleted_since_is_not_scored(name: str) -> None:
+    Path(name).write_text(SOURCES[name] + "# weaker\n")
+    assert main(["tdg"]) == ExitCode.NOTHING_RAN
+    Path(name).unlink()
+    assert main(["tdg"]) == ExitCode.NOTHING_RAN
+    Path(name).write_text(SOURCES[name])
+    assert main(["tdg"]) == ExitCode.OK
+
+
+@pytest.mark.usefixtures("results")
+def test_negative_control_a_new_file_of_an_area_is_to_be_measured_first(capsys: Captured) -> None:
+    Path("one_more.py").write_text("")
+    assert main(["tdg"]) == ExitCode.NOTHING_RAN
+    assert "was measured without one_more.py" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("results")
+def test_negative_control_a_mutation_run_that_failed_is_not_scored(capsys: Captured) -> None:
+    """It writes after each area and ends with code 1, as red tests do."""
+    made = FILES.mutation.read_text()
+    FILES.mutation.unlink()
+    Path("benchmarks").mkdir()
+    Path("benchmarks", "__init__.py").touch()
+    Path("benchmarks", "mutation.py").write_text(
+        f"from pathlib import Path\nPath({str(FILES.mutation)!r}).write_text({made!r})\n"
+        "raise SystemExit('second: mutmut ended with code 2')\n"
+    )
+    assert main(["tdg", "--run"]) == ExitCode.NOTHING_RAN
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "ended with code 1, so its result is not here" in said.err
+
+
+STOPPED = """
+import os, signal, time
+
+def test_one(): pass
+
+def test_two():
+    os.kill(os.getppid(), signal.SIGINT)
+    time.sleep(1)
+"""
+
+
+@pytest.mark.usefixtures("results")
+def test_negative_control_a_run_that_was_stopped_leaves_no_result(
+    capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tdg, "_COVERED", ("test_both",))
+    FILES.tests.unlink()
+    Path("test_both.py").write_text(STOPPED)
+    assert main(["tdg", "--run"]) == ExitCode.NOTHING_RAN
+    assert "ended with code 2, so its result is not here" in capsys.readouterr().err
+    assert not FILES.tests.exists()
+    assert not FILES.coverage.exists(), "of an earlier run, of other code"
+
+
+@pytest.mark.usefixtures("results")
+def test_negative_control_options_of_the_environment_choose_no_tests(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    FILES.tests.unlink()
+    monkeypatch.setattr(tdg, "_COVERED", ("test_more",))
+    Path("test_more.py").write_text("def test_red(): assert False\ndef test_green(): pass\n")
+    monkeypatch.setenv("PYTEST_ADDOPTS", "-k test_green")
+    make_missing(FILES)
+    assert tdg_results.tests_term(FILES.tests).counted == "2 of 3 passed, 1 failed, 0 skipped"

@@ -112,3 +112,47 @@ def test_what_is_no_file_of_times_is_refused(tmp_path: Path, text: str) -> None:
 
 def test_a_tier_that_is_none_is_a_usage_error() -> None:
     assert main(["tiers", "--tier", "4"]) == ExitCode.USAGE
+
+
+def test_negative_control_a_tier_whose_tests_were_all_skipped_is_red(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project(tmp_path, monkeypatch, one="pytest.skip('not today')")
+    run = tiers.measured(1)
+    assert (run.code, run.passed, run.verdict) == (0, 0, "red")
+    assert run.summary.startswith("1 skipped, 1 deselected")
+
+
+def test_negative_control_options_of_the_environment_choose_no_tests(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project(tmp_path, monkeypatch)
+    monkeypatch.setenv("PYTEST_ADDOPTS", "--collect-only")
+    assert tiers.measured(1).summary.startswith("1 passed, 1 deselected")
+
+
+@pytest.mark.parametrize(
+    ("said", "passed"),
+    [
+        ("3 passed, 1 skipped in 0.12s", 3),
+        ("1 failed, 12 passed in 75.30s (0:01:15)", 12),
+        ("\x1b[32m\x1b[1m3 passed\x1b[0m\x1b[32m in 0.01s\x1b[0m", 3),
+        ("2 xpassed in 0.10s", 0),
+        ("9 skipped in 0.10s", 0),
+        ("9 tests collected in 0.10s", 0),
+        ("no tests ran in 0.01s", 0),
+        ("nothing", 0),
+    ],
+)
+def test_what_passed_is_what_pytest_counted(said: str, passed: int) -> None:
+    run = replace(RUN, summary=said)
+    assert run.passed == passed
+    assert run.green == (passed > 0)
+
+
+def test_what_is_said_after_pytests_counts_does_not_hide_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project(tmp_path, monkeypatch)
+    (tmp_path / "conftest.py").write_text("import atexit\natexit.register(print, 'bye')\n")
+    assert tiers.measured(1).green
