@@ -68,6 +68,11 @@ def one_thread() -> Iterator[None]:
     """One thread for torch: on tensors of a few dozen numbers more threads only cost."""
     import torch  # noqa: PLC0415 - collecting must not import torch
 
+    from suites.lean import uncompiled  # noqa: PLC0415
+
+    with uncompiled():
+        import transformers.modeling_layers  # noqa: F401, PLC0415 - all models need it
+
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield

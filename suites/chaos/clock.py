@@ -13,7 +13,9 @@ from typing import Self
 
 from suites.chaos.naming import CLOCK
 
-_right_time = time.time
+_AT_START = "from suites.chaos.clock import falsify\n\nfalsify()\n"
+
+_right_time, _right_time_ns = time.time, time.time_ns
 
 
 class _Wrong(datetime.datetime):
@@ -37,3 +39,13 @@ def falsify() -> None:
     """From now on, whoever asks this process for the time gets the wrong one."""
     datetime.datetime = _Wrong  # type: ignore[misc]
     time.time = lambda: _right_time() + wrong_by()
+    time.time_ns = lambda: _right_time_ns() + int(wrong_by() * 1e9)
+
+
+def falsify_all(folder: Path) -> None:
+    """The same, and in every Python that this process starts: each finds `folder` on its path."""
+    falsify()
+    folder.mkdir(exist_ok=True)
+    (folder / "sitecustomize.py").write_text(_AT_START)
+    paths = [str(folder), *filter(None, [os.environ.get("PYTHONPATH")])]
+    os.environ["PYTHONPATH"] = os.pathsep.join(paths)

@@ -22,6 +22,7 @@ import sys
 from pathlib import Path
 
 from suites.chaos import clock
+from suites.chaos.naming import CLOCK
 
 _PR_CAPBSET_DROP, _CAP_DAC_OVERRIDE, _CAP_DAC_READ_SEARCH = 24, 1, 2
 _CLONE_NEWNS, _CLONE_NEWUSER = 0x00020000, 0x10000000
@@ -35,7 +36,7 @@ def main() -> None:
     if conditions.pop("obey_modes", False) and os.getuid() == 0:
         _obey_modes(conditions)
     if conditions.get("clock"):
-        clock.falsify()
+        clock.falsify_all(Path(f"{os.environ[CLOCK]}.site"))
     if count := conditions.get("cores"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-count:])
     disk, size = conditions.get("disk", ("", 0))

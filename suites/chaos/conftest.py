@@ -51,7 +51,7 @@ def bench(model: Path, tmp_path: Path) -> Bench:
 @pytest.fixture(scope="session")
 def undisturbed(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Seen:
     """A run that nothing happens to; all its cases pass."""
-    from suites.chaos.launching import running  # noqa: PLC0415
+    from suites.chaos.launching import PROMPTS, running  # noqa: PLC0415
     from suites.chaos.observing import look, steady  # noqa: PLC0415
 
     made = placed(model, tmp_path_factory.mktemp("undisturbed"))
@@ -59,6 +59,7 @@ def undisturbed(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Seen:
         assert run.ended() == 0, run.said()
     seen = look(made.folder / "out")
     assert set(seen.outcomes().values()) == {"corroborated"}
+    assert set(PROMPTS) <= {case.rpartition("::")[2] for case in seen.results}
     assert not steady(seen, seen, mark=run.mark).disturbed
     return seen
 

@@ -15,26 +15,28 @@ import shutil
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from signal import SIGKILL
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from pytest_modelqa.artifacts.hashing import size_of
 from pytest_modelqa.core.answer import Answer, Failure, Generation
 from pytest_modelqa.core.errors import OutputError, Unavailable, UsageError
 from pytest_modelqa.core.request import Generate
+from pytest_modelqa.core.wire import decode_answer
 from pytest_modelqa.runtime.answers import Answers, Source
 from pytest_modelqa.runtime.earlier import Earlier
 from pytest_modelqa.runtime.machine import address_space, cache_bytes
-from pytest_modelqa.runtime.pool import Answered, Pool
+from pytest_modelqa.runtime.pool import Pool
 from pytest_modelqa.runtime.protocol import WorkerConfig
-from pytest_modelqa.runtime.store import Store, read
+from pytest_modelqa.runtime.store import SUFFIX, Store, read
 from suites.chaos.launching import ROOT, site
 from suites.chaos.naming import AT, BLOWS, GO, HERE, MARK, MEETING
-from suites.chaos.observing import duplicated, marked
+from suites.chaos.observing import Line, duplicated, marked
 
 Row = dict[str, str | int | float | bool | None]
 Option = str | int | float | bool
@@ -47,20 +49,25 @@ _PATIENCE = 20.0
 """A hang is what takes so many times as long as the slowest healthy answer."""
 
 _POLL_S = 0.01
-_ONE_ANSWER = 1200
-"""Bytes of evidence on the full disk: more than one answer takes, less than three."""
+_TRIAL, _HEALTHY = "trial", "healthy"
+"""Name of the evidence of a trial, and of the folder of the one without a fault."""
+
+NOBODY_MET = "nobody met the worker"
+"""Outcome of harm from outside that was not done: it decides nothing, and nothing is expected."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
-    """One run of the three prompts. `answers` has None where none came before the run ended.
+    """One run of the three prompts. `answers` are those of its evidence, None where none is.
 
-    `slowest_s` is what the slowest answer took.
+    `ended` says why it stopped early, `left` what it lost, wrote twice or left running. `met` is
+    false where harm was to be done and was not. `slowest_s` is what the slowest answer took.
     """
 
     answers: tuple[Answer | None, ...]
     ended: str = ""
     left: str = ""
+    met: bool = True
     slowest_s: float = 0.0
 
 
@@ -99,11 +106,12 @@ def _row(name: str, subject: Subject) -> Row:
     start = time.perf_counter()
     outcome = fault(replace(subject, folder=subject.folder / name))
     seconds = time.perf_counter() - start
+    expected = "" if outcome == NOBODY_MET else expected
     return {"name": name, "outcome": outcome, "expected": expected, "seconds": seconds}
 
 
 def _healthy(subject: Subject) -> Subject:
-    trial = _tried(replace(subject, folder=subject.folder / "healthy"))
+    trial = _tried(replace(subject, folder=subject.folder / _HEALTHY))
     if bad := [a for a in trial.answers if not isinstance(a, Generation)]:
         raise Unavailable(f"the model does not answer without any fault: {bad[0]}")
     return replace(subject, healthy=trial)
@@ -144,8 +152,11 @@ def _corrupt_file(subject: Subject) -> str:
 
 
 def _disk_full(subject: Subject) -> str:
+    """No file may grow beyond one answer and half of the next, as a healthy run wrote them."""
+    healthy = subject.folder.with_name(_HEALTHY) / f"{_TRIAL}{SUFFIX}"
+    first, second, *_ = healthy.read_bytes().splitlines(keepends=True)
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (_ONE_ANSWER, before[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(first) + len(second) // 2, before[1]))
     try:
         return _told(subject, _tried(subject))
     finally:
@@ -176,39 +187,49 @@ def _tried(
         MEETING: str(subject.folder),
         BLOWS: json.dumps(blows),
     }
-    store = Store(subject.folder, "trial")
-    with _environment(given), _harming(subject, harm), _pool(store, request_s) as pool:
-        trial = _asked(Answers(pool, store, Earlier()), _source(subject, store))
+    store = Noting(subject.folder, _TRIAL)
+    harming = _harming(subject, harm)
+    with _environment(given), harming as harmed, _pool(store, request_s) as pool:
+        ended = _asked(Answers(pool, store, Earlier()), _source(subject, store))
     store.close()
-    lines = list(read([subject.folder]))
-    written = {line["request"]["prompt"] for line in lines if line["type"] == "answer"}
-    if trial.ended:  # what could not be written is no evidence, and nobody judges it
-        kept = (a if p in written else None for p, a in zip(PROMPTS, trial.answers, strict=True))
-        trial = replace(trial, answers=tuple(kept))
-    lost = [p for p, a in zip(PROMPTS, trial.answers, strict=True) if a and p not in written]
-    return replace(trial, left="; ".join([*lost, *duplicated(lines), *marked(mark)]))
+    trial = kept(list(read([subject.folder])), store.returned)
+    left = "; ".join([*filter(None, [trial.left]), *marked(mark)])
+    return replace(trial, ended=ended, left=left, met=harm is None or harmed.is_set())
 
 
-def _asked(answers: Answers, source: Source) -> Trial:
-    requests = [Generate(prompt=prompt, max_tokens=_TOKENS) for prompt in PROMPTS]
-    ended = ""
-    try:
-        answers.ask(source, requests, "exact")
-    except OutputError:
-        ended = "stopped by an output error"
-    found = [_got(answers, source, request) for request in requests]
+class Noting(Store):
+    """Knows the prompts of the answers whose writing returned: these nobody may lose again."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        super().__init__(folder, name)
+        self.returned: list[str] = []
+
+    def write(self, record: dict[str, Any]) -> None:
+        """Append one record as one line."""
+        super().write(record)
+        if record["type"] == "answer":
+            self.returned.append(record["request"]["prompt"])
+
+
+def kept(lines: Sequence[Line], returned: Sequence[str]) -> Trial:
+    """The trial whose evidence these lines are; `returned` are the prompts that must be there."""
+    found = {line["request"]["prompt"]: line for line in lines if line["type"] == "answer"}
+    lost = [f"no evidence of {prompt!r}" for prompt in returned if prompt not in found]
     return Trial(
-        answers=tuple(answered.answer if answered else None for answered in found),
-        ended=ended,
-        slowest_s=max((answered.seconds for answered in found if answered), default=0.0),
+        answers=tuple(decode_answer(found[p]["answer"]) if p in found else None for p in PROMPTS),
+        left="; ".join([*lost, *duplicated(lines)]),
+        slowest_s=max((line["seconds"] for line in found.values()), default=0.0),
     )
 
 
-def _got(answers: Answers, source: Source, request: Generate) -> Answered | None:
+def _asked(answers: Answers, source: Source) -> str:
+    """How the run ended before everything was answered; empty where it did not."""
+    requests = [Generate(prompt=prompt, max_tokens=_TOKENS) for prompt in PROMPTS]
     try:
-        return answers.get(source, request, "exact").answered
-    except KeyError:
-        return None
+        answers.ask(source, requests, "exact")
+    except OutputError:
+        return "stopped by an output error"
+    return ""
 
 
 def _told(subject: Subject, trial: Trial) -> str:
@@ -216,12 +237,14 @@ def _told(subject: Subject, trial: Trial) -> str:
     assert subject.healthy is not None
     same = [_fate(a, b) for a, b in zip(trial.answers, subject.healthy.answers, strict=True)]
     if trial.ended:
-        came = {fate for fate in same if fate != "nothing"}
-        whole = "whole" if not trial.left and came <= {"answered"} else "damaged"
-        return f"{trial.ended}, evidence {whole}"
-    victim = same.pop(subject.victim)
-    (others, *more) = sorted({"as before" if fate == "answered" else fate for fate in same})
-    told = f"victim {victim}, others {' or '.join([others, *more])}"
+        whole = not trial.left and {fate for fate in same if fate != "nothing"} == {"answered"}
+        told = f"{trial.ended}, evidence {'whole' if whole else 'damaged'}"
+    elif not trial.met:
+        told = NOBODY_MET
+    else:
+        victim = same.pop(subject.victim)
+        (others, *more) = sorted({"as before" if fate == "answered" else fate for fate in same})
+        told = f"victim {victim}, others {' or '.join([others, *more])}"
     return f"{told}; left: {trial.left}" if trial.left else told
 
 
@@ -284,23 +307,29 @@ def _copy(subject: Subject) -> tuple[Subject, Path]:
 
 
 @contextmanager
-def _harming(subject: Subject, harm: Harm | None) -> Iterator[None]:
-    """Do the harm when a worker is in the middle of the victim, then let it go on."""
+def _harming(subject: Subject, harm: Harm | None) -> Iterator[threading.Event]:
+    """Do the harm when a worker is in the middle of the victim, then let it go on.
+
+    The event is set when it is done; it stays unset where nobody came to the meeting.
+    """
     here, go = subject.folder / HERE, subject.folder / GO
-    over = threading.Event()
+    over, harmed = threading.Event(), threading.Event()
 
     def wait() -> None:
         while not here.exists():
             if over.wait(_POLL_S):
                 return
-        if harm:
-            harm(subject.artifact, int(here.read_text()))
-        go.touch()
+        try:
+            if harm:
+                harm(subject.artifact, int(here.read_text()))
+                harmed.set()
+        finally:
+            go.touch()
 
     agent = threading.Thread(target=wait)
     agent.start()
     try:
-        yield
+        yield harmed
     finally:
         over.set()
         agent.join()

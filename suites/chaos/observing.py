@@ -90,9 +90,13 @@ def look(folder: Path) -> Seen:
 
 
 def steady(seen: Seen, undisturbed: Seen, victims: Iterable[str] = (), mark: str = "") -> Steady:
-    """Compare with an undisturbed run of the same playbook; `victims` are ends of case ids."""
+    """Compare with an undisturbed run of the same playbook; `victims` are ends of case ids.
+
+    Whatever either of the two planned is compared: a plan that shrinks or grows is a change.
+    """
     ends = tuple(f"::{v}" for v in victims)
-    others = [c for c in undisturbed.planned if not c.endswith(ends)] if ends else seen.planned
+    either = dict.fromkeys((*undisturbed.planned, *seen.planned))
+    others = [case for case in either if not case.endswith(ends)]
     return Steady(
         lost=tuple(lost(seen)),
         duplicated=tuple(duplicated(seen.lines)),

@@ -108,6 +108,10 @@ def test_negative_evidence_that_is_lost_twice_there_or_other_is_seen(undisturbed
     case = next(iter(undisturbed.results))
     rest = {name: r for name, r in undisturbed.results.items() if name != case}
     assert f"lost: {case}" in steady(replace(undisturbed, results=rest), undisturbed).disturbed
+    fewer = tuple(c for c in undisturbed.planned if c != case)
+    shrunk = replace(undisturbed, results=rest, planned=fewer)
+    assert steady(shrunk, undisturbed).changed == (case,)
+    assert steady(undisturbed, shrunk).changed == (case,)
     other = {**answer, "answer": {**answer["answer"], "tensors": 7, "text": "other"}}
     lines = tuple(other if x is answer else x for x in undisturbed.lines)
     assert "changed:" in steady(replace(undisturbed, lines=lines), undisturbed).disturbed

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import shutil
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from signal import SIGKILL
 
 import pytest
 
 from pytest_modelqa.core.errors import ExitCode
+from pytest_modelqa.runtime.protocol import BEAT_S
 from suites.chaos.conftest import Timed, placed
-from suites.chaos.launching import VICTIM, WORDS, Bench, running
+from suites.chaos.launching import VICTIM, WORDS, Bench, Running, running
 from suites.chaos.naming import CLOCK
 from suites.chaos.observing import Seen, changed, duplicated, look, lost, marked, steady
 
@@ -65,9 +68,15 @@ def pair(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Pair:
     return Pair(cache=cache, first=look(one), second=look(two), codes=codes, left=left)
 
 
+def of(cell: str, cases: Iterable[str]) -> list[str]:
+    """Those of these cases that are one cell's."""
+    return [case for case in cases if case.startswith(f"gguf-{cell}-")]
+
+
 def outcomes(seen: Seen, cell: str) -> set[str]:
     """The outcomes of one cell's cases."""
-    return {o for case, o in seen.outcomes().items() if case.startswith(f"gguf-{cell}-")}
+    told = seen.outcomes()
+    return {told[case] for case in of(cell, told)}
 
 
 def nobody_left(mark: str) -> bool:
@@ -117,7 +126,7 @@ def test_a_full_disk_ends_the_run_and_keeps_what_was_written(
 
 
 def test_a_cache_that_cannot_be_written_costs_what_is_not_in_it_yet(
-    cached: Bench, timed: Timed
+    cached: Bench, pair: Pair, timed: Timed
 ) -> None:
     hypothesis = "what needs no cache is judged; what does is named, with a remedy; nothing passes"
     cache, out = cached.folder / "cache", cached.folder / "out"
@@ -129,9 +138,13 @@ def test_a_cache_that_cannot_be_written_costs_what_is_not_in_it_yet(
             code, said = run.ended(), run.said()
             assert nobody_left(run.mark)
         seen = look(out)
-        found |= {"victim": f"exit code {code}", "disturbed": "nobody"}
+        others = of("f16", pair.first.planned)
+        disturbed = ", ".join([*changed(seen, pair.first, others), *duplicated(seen.lines)])
+        found |= {"victim": f"exit code {code}", "disturbed": disturbed or "nobody"}
     assert code == ExitCode.OUTPUT
     assert "set MODELQA_CACHE to a folder that can be written" in said
+    assert not disturbed
+    assert of("f16", seen.planned) == of("f16", seen.results) == others != []
     assert outcomes(seen, "f16") == {"corroborated"}
     assert outcomes(seen, "q8_0") == set()
     assert not list(cache.iterdir())
@@ -154,7 +167,7 @@ def test_a_corrupted_cache_falsifies_what_came_out_of_it_alone(
             code = run.ended()
             assert nobody_left(run.mark)
         before, after = look(sound), look(spoilt)
-        others = [c for c in before.planned if "-f16-" in c]
+        others = of("f16", before.planned)
         disturbed = ", ".join([*changed(after, before, others), *lost(after)])
         found |= {"victim": str(outcomes(after, "q8_0")), "disturbed": disturbed or "nobody"}
     assert code == ExitCode.FAILED
@@ -191,33 +204,59 @@ def test_two_runs_that_share_a_cache_make_its_content_once(pair: Pair, timed: Ti
     assert not list(pair.cache.rglob("*.part"))
 
 
+@pytest.mark.parametrize("jump_s", [-DAY_S, DAY_S], ids=["back", "ahead"])
 def test_a_clock_that_jumps_moves_no_deadline_and_no_verdict(
-    bench: Bench, undisturbed: Seen, timed: Timed
+    jump_s: float, bench: Bench, undisturbed: Seen, timed: Timed
 ) -> None:
     hypothesis = "deadlines do not read the wall clock; a run that ends before it began is a run"
     clock, out, again = (bench.folder / name for name in ("clock", "out", "again"))
-    with timed("clock jump", hypothesis) as found:
+    with timed(f"clock jump, {jump_s:+.0f} s", hypothesis) as found:
         with running(bench, out, blows=MEET, confined={"clock": True}) as run:
-            run.met()
-            clock.write_text(str(-DAY_S))
-            run.wave_on()
-            codes = [run.ended()]
-        seen = look(out)
-        clock.write_text(str(DAY_S))
+            codes = [jumped(run, clock, jump_s)]
+            seen = look(out)
+            first = steady(seen, undisturbed, mark=run.mark)
+        clock.write_text(str(-jump_s))
         with running(bench, again, "--modelqa-resume", str(out), confined={"clock": True}) as run:
             codes.append(run.ended())
             resumed = look(again)
-            disturbed = "; ".join(
-                s.disturbed
-                for s in (steady(seen, undisturbed), steady(resumed, undisturbed, mark=run.mark))
-                if s.disturbed
-            )
+            second = steady(resumed, undisturbed, mark=run.mark)
+        disturbed = "; ".join(filter(None, (first.disturbed, second.disturbed)))
         found |= {"victim": "none", "disturbed": disturbed or "nobody"}
-    assert codes == [0, 0]
     assert not disturbed
-    started, ended = seen.lines[0]["run"]["started"], seen.lines[-1]["ended"]
-    assert ended < started, f"{CLOCK} was not obeyed"
+    assert codes == [0, 0]
+    assert abs(lasted_s(seen) - jump_s) < DAY_S / 2, f"{CLOCK} was not obeyed"
     assert not keys(resumed, resumed=False)
+
+
+def test_negative_a_deadline_on_the_wall_clock_is_seen(bench: Bench, undisturbed: Seen) -> None:
+    """The fault above, and the defect that it is there to find: the jump costs the victim."""
+    clock, out = bench.folder / "clock", bench.folder / "out"
+    planted = "-p", "suites.chaos.impatient"
+    with running(bench, out, *planted, blows=MEET, confined={"clock": True}) as run:
+        assert jumped(run, clock, DAY_S) == ExitCode.FAILED
+    seen = look(out)
+    assert seen.verdict(VICTIM)[0] == "timeout"
+    assert steady(seen, undisturbed).changed
+    assert not steady(seen, undisturbed, [VICTIM]).disturbed, "the others have their own deadlines"
+
+
+def jumped(run: Running, clock: Path, jump_s: float) -> int:
+    """Set the clock in mid-generation; the exit code.
+
+    After a jump ahead the worker waits until it has given a sign of life: then a run looks at its
+    deadlines while the request is under way. A jump back only moves them further away.
+    """
+    run.met()
+    clock.write_text(str(jump_s))
+    time.sleep(1.5 * BEAT_S if jump_s > 0 else 0)
+    run.wave_on()
+    return run.ended()
+
+
+def lasted_s(seen: Seen) -> float:
+    """From a run's beginning to its end, as the wall clock had it, in seconds."""
+    started, ended = seen.lines[0]["run"]["started"], seen.lines[-1]["ended"]
+    return (datetime.fromisoformat(ended) - datetime.fromisoformat(started)).total_seconds()
 
 
 def test_a_killed_pytest_goes_on_where_it_was(

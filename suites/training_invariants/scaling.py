@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -60,10 +61,14 @@ def _timed(threads: int, damage: float) -> Timed:
 
 
 def distance(one: Timed, other: Timed) -> float:
-    """The largest difference of any gradient, relative to the largest value of that gradient."""
+    """The largest difference of any gradient, relative to the largest value of that gradient.
+
+    NaN where the two have not the same gradients, or none, or any difference is not finite.
+    """
     if one.gradients.keys() != other.gradients.keys() or not one.gradients:
-        return float("nan")
-    return max(
+        return math.nan
+    apart = [
         float((gradient - other.gradients[name]).abs().max() / gradient.abs().max())
         for name, gradient in one.gradients.items()
-    )
+    ]  # max() drops a NaN that is not the first
+    return max(apart) if all(map(math.isfinite, apart)) else math.nan

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import os
+import resource
 import sys
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from pytest_modelqa.checks.numeric import Chaos
 from pytest_modelqa.core.answer import Failure, Generation
-from pytest_modelqa.core.errors import Unavailable, UsageError
+from pytest_modelqa.core.errors import OutputError, Unavailable, UsageError
+from pytest_modelqa.core.measuring import Measured, MeasuredRow, Measurement, Value
+from pytest_modelqa.core.verdict import Outcome, Verdict
+from pytest_modelqa.core.wire import encode
 from suites.chaos import measure as measuring
-from suites.chaos.measure import FAULTS, Subject, Trial, measure
+from suites.chaos.measure import FAULTS, PROMPTS, Subject, Trial, measure
+from suites.chaos.naming import GO, HERE
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +57,35 @@ def test_negative_a_runtime_that_blames_nobody_ends_otherwise(
     (row,) = measure(gguf, {"faults": "corrupt_file"})
     assert row["outcome"] != row["expected"]
     assert "answered otherwise" in str(row["outcome"])
+
+
+def judged(row: dict[str, Value]) -> Verdict:
+    """The verdict on one row of one fault."""
+    values = tuple(Measured(name=name, value=value) for name, value in row.items())
+    rows = Measurement(rows=(MeasuredRow(values=values),))
+    return Chaos(faults=(str(row["name"]),)).judge({"rows": rows})
+
+
+def test_negative_a_kill_that_never_fell_decides_nothing(
+    gguf: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The engine is struck by nothing: the run is a healthy one, just as after a survived kill."""
+    monkeypatch.setattr(measuring, "BLOWS", "MODELQA_CHAOS_NOBODY_READS_THIS")
+    (row,) = measure(gguf, {"faults": "kill_worker"})
+    assert row["outcome"] == measuring.NOBODY_MET
+    assert judged(row).outcome is Outcome.INCONCLUSIVE
+
+
+def test_negative_a_full_disk_that_takes_what_was_written_is_seen(
+    gguf: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A writer that gives up all evidence for the line that did not fit."""
+    truncate = os.ftruncate
+    with monkeypatch.context() as planted:
+        planted.setattr(os, "ftruncate", lambda fd, _: truncate(fd, 0))
+        (row,) = measure(gguf, {"faults": "disk_full"})
+    assert f"damaged; left: no evidence of {PROMPTS[0]!r}" in str(row["outcome"])
+    assert judged(row).outcome is Outcome.FALSIFIED
 
 
 def test_an_unknown_fault_is_a_usage_error(gguf: Path) -> None:
@@ -91,11 +128,79 @@ CRASH = Failure(cause="crashed", reason="it died")
         (Trial(answers=(answer(1), None, None), ended="stopped", left=""),
          "stopped, evidence whole"),
         (Trial(answers=(answer(1), None, None), ended="stopped", left="answer k"),
-         "stopped, evidence damaged"),
+         "stopped, evidence damaged; left: answer k"),
         (Trial(answers=(answer(9), None, None), ended="stopped", left=""),
          "stopped, evidence damaged"),
+        (Trial(answers=(None, None, None), ended="stopped"), "stopped, evidence damaged"),
+        (Trial(answers=HEALTHY.answers, met=False), "nobody met the worker"),
+        (Trial(answers=HEALTHY.answers, met=False, left="77 python"),
+         "nobody met the worker; left: 77 python"),
     ],
 )  # fmt: skip
 def test_negative_what_is_lost_changed_or_left_behind_is_told(trial: Trial, told: str) -> None:
     subject = Subject(artifact=Path("m"), folder=Path("f"), victim=1, healthy=HEALTHY)
     assert measuring._told(subject, trial) == told
+
+
+def answered(prompt: str, *ids: int) -> dict[str, Any]:
+    """A line of evidence."""
+    body = encode(answer(*ids))
+    return {"type": "answer", "key": prompt, "request": {"prompt": prompt}, "answer": body,
+            "seconds": 0.5}  # fmt: skip
+
+
+def test_negative_an_answer_whose_writing_returned_must_be_in_the_evidence() -> None:
+    first, second, _ = PROMPTS
+    lines = [answered(first, 1)]
+    whole = measuring.kept(lines, [first])
+    assert whole == Trial(answers=(answer(1), None, None), slowest_s=0.5)
+    assert measuring.kept(lines, [first, second]).left == f"no evidence of {second!r}"
+    assert measuring.kept([], [first]).left == f"no evidence of {first!r}"
+    assert measuring.kept(lines * 2, [first]).left == f"answer {first}"
+
+
+def test_negative_an_answer_that_was_refused_by_the_disk_did_not_return(tmp_path: Path) -> None:
+    first, second, _ = PROMPTS
+    store = measuring.Noting(tmp_path, "trial")
+    store.write(answered(first, 1))
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (store.path.stat().st_size + 10, before[1]))
+    try:
+        with pytest.raises(OutputError):
+            store.write(answered(second, 2))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    store.close()
+    assert store.returned == [first]
+
+
+@pytest.mark.parametrize("come", [True, False])
+def test_negative_harm_without_a_meeting_is_known_not_to_be_done(
+    tmp_path: Path, come: bool
+) -> None:
+    done: list[int] = []
+    subject = Subject(artifact=Path("m"), folder=tmp_path, victim=1)
+    if come:
+        (tmp_path / HERE).write_text("77")
+    with measuring._harming(subject, lambda _, pid: done.append(pid)) as harmed:
+        assert harmed.wait(10 if come else 0.05) is come
+    assert done == ([77] if come else [])
+    assert harmed.is_set() is (tmp_path / GO).exists() is come
+
+
+def _ended(outcome: str, _: Subject) -> str:
+    return outcome
+
+
+@pytest.mark.parametrize("fault", ["kill_worker", "corrupt_file"])
+def test_negative_a_row_without_a_meeting_is_no_pass(
+    fault: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Even where the outcome is the one that is expected, as of `kill_worker` it always is."""
+    expected, _ = FAULTS[fault]
+    ends = {expected: Outcome.CORROBORATED, measuring.NOBODY_MET: Outcome.INCONCLUSIVE}
+    ends[f"{measuring.NOBODY_MET}; left: 77 python"] = Outcome.FALSIFIED
+    subject = Subject(artifact=Path("m"), folder=tmp_path, victim=1)
+    for outcome, verdict in ends.items():
+        monkeypatch.setitem(FAULTS, fault, (expected, partial(_ended, outcome)))
+        assert judged(measuring._row(fault, subject)).outcome is verdict
