@@ -18,7 +18,7 @@ import torch
 
 @contextmanager
 def uncompiled() -> Iterator[None]:
-    """While active, `torch.compile` and `torch.compiler.disable` give functions back as they are."""
+    """While active, the decorators of torch's compiler give functions back as they are."""
     with (
         mock.patch.object(torch, "compile", _as_it_is),
         mock.patch.object(torch.compiler, "disable", _as_it_is),

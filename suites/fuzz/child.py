@@ -21,7 +21,7 @@ from typing import Any
 
 from suites.fuzz import files, limits
 from suites.fuzz.draw import dice
-from suites.fuzz.reader import Reader, Trial
+from suites.fuzz.reader import REFUSED, Reader, Trial
 from suites.fuzz.readers import reader
 
 BOARD_BYTES = 8
@@ -57,9 +57,9 @@ class Board:
 
 
 def until(end: float, indices: Iterable[int]) -> Iterator[int]:
-    """The indices, as long as the clock (seconds since the epoch) is before the end."""
+    """The indices until `end`, by the monotonic clock: all processes of a machine share it."""
     for index in indices:
-        if time.time() >= end:
+        if time.monotonic() >= end:
             return
         yield index
 
@@ -67,11 +67,14 @@ def until(end: float, indices: Iterable[int]) -> Iterator[int]:
 def run(
     target: Reader, seed: int, indices: Iterable[int], board: Board, folder: Path
 ) -> Iterator[dict[str, Any]]:
-    """Read the files of these indices in the folder; give each fault, then the tallies."""
-    trial = Trial(target)
-    for warm in target.seeds():  # what is loaded late counts as nobody's memory
-        files.write(warm, folder)
-        trial.read(folder)
+    """Read the files of these indices in the folder; give each fault, then the tallies.
+
+    Where a sound input of the target is a fault or is refused, only that is given: a reader that
+    refuses what mutations start from would refuse all of them, and look healthy.
+    """
+    if unfit := _unfit(target, folder):
+        yield unfit
+        return
     trial = Trial(target)
     limits.limit_memory()
     done = 0
@@ -84,7 +87,23 @@ def run(
             yield {"index": index, **asdict(fault)}
     board.write(IDLE)
     held = trial.held
-    yield {"checked": dict(held.counts), "answers": dict(held.answers), "done": done}
+    told = {"checked": held.counts, "answers": held.answers, "notes": held.notes}
+    yield {**{name: dict(counts) for name, counts in told.items()}, "done": done}
+
+
+def _unfit(target: Reader, folder: Path) -> dict[str, Any] | None:
+    """What is wrong with the first sound input that is not sound to the target, or None."""
+    for number, sound in enumerate(target.seeds()):
+        for trial in (Trial(target), Trial(target)):  # what loads late is nobody's memory or time
+            files.write(sound, folder)  # again: a probe may lengthen the file
+            fault = trial.read(folder)
+        if fault:
+            what = f"{fault.kind} ({fault.place}): {fault.detail}"
+            return {"unfit": f"its sound input {number} is {what}", "refused": False}
+        if trial.held.answers[REFUSED]:
+            what = trial.held.refusal or "not sound"
+            return {"unfit": f"its sound input {number} is refused: {what}", "refused": True}
+    return None
 
 
 def main() -> None:

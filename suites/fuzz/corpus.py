@@ -6,12 +6,15 @@ compute. Sound inputs are not kept: the targets make them.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 from pytest_modelqa.core.errors import OutputError
 from suites.fuzz import files
-from suites.fuzz.outcome import Outcome
+from suites.fuzz.outcome import Failure, Outcome
+from suites.fuzz.targets import NUMERIC
 
 FOLDER = Path(__file__).parent / "corpus"
 
@@ -38,3 +41,18 @@ def keep(outcome: Outcome, folder: Path = FOLDER) -> list[Path]:
             ) from error
         kept.append(place)
     return kept
+
+
+def broken_again(target: str, folder: Path = FOLDER) -> dict[str, tuple[Failure, ...]]:
+    """The kept cases of a target that computes which still break something, by name.
+
+    The target, and what it computes with, is imported only where it has a case.
+    """
+    found = {}
+    for name, kept in inputs(target, folder):
+        from suites.fuzz import numeric  # noqa: PLC0415 - numpy
+
+        made = import_module(NUMERIC[target]).TARGET
+        if failures := numeric.replay(made, json.loads(kept[numeric.CASE])):
+            found[name] = failures
+    return found

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import FrameType
 
 _STATM, _STATUS = Path("/proc/self/statm"), Path("/proc/self/status")
+_RESET = Path("/proc/self/clear_refs")
 CPU_S = 2.0
 """Processor time of one file of at most 64 KiB; a sound one takes a thousandth. Python code that
 takes longer is stopped by a signal."""
@@ -22,6 +23,9 @@ MEMORY_BYTES = 384 << 20
 """Address space that reading may add to the process; threads take 64 MiB of it each unused."""
 GROWTH_KIB = 64 << 10
 """Resident memory that a single file may add."""
+PROGRAM_KIB = MEMORY_BYTES >> 10
+"""What a template may add: it is a program, which may ask for texts of any length and take what its
+process has; beyond that it ends with MemoryError."""
 
 
 class OutOfTime(BaseException):
@@ -42,18 +46,33 @@ def limit_memory(extra_bytes: int = MEMORY_BYTES) -> None:
 
 @contextmanager
 def processor_time(seconds: float = CPU_S) -> Iterator[None]:
-    """Raise OutOfTime in the main thread after so many seconds of processor time."""
+    """Raise OutOfTime in the main thread after so many seconds of processor time.
+
+    A bound around this one waits meanwhile, and then goes on with what it had left.
+    """
     before = signal.signal(signal.SIGPROF, _stop)
-    signal.setitimer(signal.ITIMER_PROF, seconds)
+    left, _ = signal.setitimer(signal.ITIMER_PROF, seconds)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.setitimer(signal.ITIMER_PROF, left)
         signal.signal(signal.SIGPROF, before)
 
 
+def reset_peak() -> bool:
+    """Let the peak begin anew at what the process holds now; whether the system could do that.
+
+    Linux: 5 written to clear_refs resets the high-water mark of the resident set, proc(5).
+    """
+    try:
+        _RESET.write_bytes(b"5")
+    except OSError:
+        return False
+    return True
+
+
 def peak_kib() -> int:
-    """The most resident memory that this process ever had, in KiB.
+    """The most resident memory that this process had since `reset_peak`, or ever, in KiB.
 
     Not `ru_maxrss` where the kernel tells better: that begins with the parent's, which may be more.
     """

@@ -30,9 +30,11 @@ def measure(artifact: Path, options: Mapping[str, str | int | float | bool]) -> 
 
     `iterations` is how many mutated inputs each gets (1000), `max_seconds` what all may take
     together (60; a target that runs out of it has fewer iterations in its row), `seed` decides
-    them. A row has `violations`, `crashes`, and the first `example` of either.
+    them. A row has `violations`, `crashes`, and the first `example` of either; `memory_bounded` is
+    false where the system does not tell what memory each input took.
 
-    Raises UsageError for other options and where the model lacks what is to be mutated; Refused
+    Raises UsageError for other options, where the model lacks what is to be mutated, and where the
+    reader refuses the model unchanged (Unfit); ProcessFailed where that breaks the reader; Refused
     where its own header is not sound; Unavailable where a library is missing.
     """
     names = [name for name in str(options.get("targets", "")).split(",") if name] or ["header"]
@@ -62,6 +64,7 @@ def _row(name: str, outcome: Outcome) -> Row:
         "violations": outcome.violations - crashes,
         "crashes": crashes,
         "checked": sum(outcome.checked.values()),
+        "memory_bounded": outcome.checked.get("bounded_memory", 0) > 0,
         "seconds": round(outcome.seconds, 3),
         "seed": outcome.seed,
         "example": outcome.failures[0].text if outcome.failures else "",

@@ -19,6 +19,10 @@ BATCH = 2048
 """Iterations that are computed at once, with the same settings: arrays stay in a core's cache, and
 50,000 iterations see every setting."""
 _PLAIN_INTEGERS = np.dtype(np.int64)
+_PLAIN_BELOW = 1 << 16
+"""Sizes of 16 bits are drawn as int64, which holds their products. With a larger one among them all
+are Python's integers, in a kept case as when they were drawn."""
+RAISED = "raises_nothing"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,17 +44,18 @@ class Batch:
     @staticmethod
     def of(case: Mapping[str, Any]) -> Batch:
         """A batch of one iteration that was kept."""
-        columns = {name: _column([cell]) for name, cell in case["columns"].items()}
+        cells = case["columns"]
+        whole = [cell for cell in cells.values() if isinstance(cell, int)]
+        exact = any(abs(cell) >= _PLAIN_BELOW for cell in whole)
+        columns = {name: _column(cell, exact=exact) for name, cell in cells.items()}
         return Batch(settings=case["settings"], columns=columns)
 
 
-def _column(cells: list[Any]) -> NDArray[Any]:
-    """Whole numbers as int64, or exact where they are larger; floats as float32 for tensors."""
-    if isinstance(cells[0], list):
-        return np.array(cells, dtype=np.float32)
-    made: NDArray[Any] = np.array(cells, dtype=object)
-    small = all(isinstance(c, int) and abs(c) < 1 << 31 for c in cells)
-    return made.astype(_PLAIN_INTEGERS) if small else made
+def _column(cell: Any, *, exact: bool) -> NDArray[Any]:
+    """One row: floats of a tensor as float32, whole numbers as int64 or as Python's own."""
+    if isinstance(cell, list):
+        return np.array([cell], dtype=np.float32)
+    return np.array([cell], dtype=object if exact else _PLAIN_INTEGERS)
 
 
 @dataclass(slots=True)
@@ -106,7 +111,7 @@ def fuzz(target: Numeric, iterations: int, seed: int) -> Outcome:
     source = np.random.default_rng([seed, *target.name.encode()])
     while tally.done < iterations:
         batch = target.draw(source, min(BATCH, iterations - tally.done))
-        _checked(target, batch, tally)
+        examine(target, batch, tally)
         tally.done += len(batch)
     return Outcome(
         target=target.name,
@@ -119,20 +124,43 @@ def fuzz(target: Numeric, iterations: int, seed: int) -> Outcome:
     )
 
 
-def _checked(target: Numeric, batch: Batch, tally: Tally) -> None:
-    """Check a batch; what is raised meanwhile is a defect too, of the whole batch."""
+def examine(target: Numeric, batch: Batch, tally: Tally) -> None:
+    """Check a batch. What is raised meanwhile is a defect too, of the first row that raises it."""
     try:
         target.check(batch, tally)
     except Exception as error:  # noqa: BLE001 - this is what is looked for
-        tally.one("raises_nothing", batch, 0, False, f"{type(error).__name__}: {error!s:.300}")
+        known = RAISED in tally.first
+        row, told = (0, _told(error)) if known else _guilty(target, batch, error)
+        tally.one(RAISED, batch, row, False, told)
     else:
-        tally.checked["raises_nothing"] += len(batch)
+        tally.checked[RAISED] += len(batch)
+
+
+def _guilty(target: Numeric, batch: Batch, error: Exception) -> tuple[int, str]:
+    """The first row that raises when it is checked as a kept case is, and what it raises."""
+    for row in range(len(batch)):
+        if alone := _raised(target, Batch.of(batch.case(row))):
+            return row, alone
+    return 0, f"{_told(error)} (by {len(batch)} rows together, by none alone)"
+
+
+def _raised(target: Numeric, batch: Batch) -> str:
+    """What checking a batch raises, or nothing; what else it breaks is not counted again."""
+    try:
+        target.check(batch, Tally())
+    except Exception as error:  # noqa: BLE001 - this is what is looked for
+        return _told(error)
+    return ""
+
+
+def _told(error: Exception) -> str:
+    return f"{type(error).__name__}: {error!s:.300}"
 
 
 def replay(target: Numeric, case: Mapping[str, Any]) -> tuple[Failure, ...]:
     """Check a kept case again."""
     tally = Tally()
-    _checked(target, Batch.of(case), tally)
+    examine(target, Batch.of(case), tally)
     return failures_of(tally)
 
 

@@ -21,9 +21,9 @@ from pytest_modelqa.artifacts.lint import lint_folder, lint_gguf
 from pytest_modelqa.artifacts.special import template_of
 from pytest_modelqa.core.answer import Finding
 from pytest_modelqa.core.errors import Refused, UsageError
-from suites.fuzz import gguf_files, probes, template_files, tree_edits
+from suites.fuzz import gguf_files, limits, probes, template_files, tree_edits
 from suites.fuzz.files import Files
-from suites.fuzz.reader import Held, Reader
+from suites.fuzz.reader import REFUSED, Held, Reader
 
 _ITEMS = 64
 """An array of a header is cut to so many items: 49,152 tokens would make each file slow to read."""
@@ -52,7 +52,7 @@ def _gguf_header(path: Path) -> Reader:
         read = gguf.read(file)
         _known(held, read.findings)
         if read.findings:
-            return "refused"
+            return REFUSED
         held.must("tensors_inside", _inside(read.tensors, file.stat().st_size), "a tensor is not")
         _known(held, lint_gguf(read)[1])
         return "sound"
@@ -124,7 +124,7 @@ def _folder_header(path: Path) -> Reader:
         read = safetensors.read_file(file)
         _known(held, read.findings)
         if read.findings:
-            return "refused"
+            return REFUSED
         held.must("tensors_inside", _inside(read.tensors, file.stat().st_size), "a tensor is not")
         _known(held, lint_folder(folder, read)[2])
         return "sound"
@@ -154,8 +154,7 @@ _KEYS = {
 def _configuration(path: Path) -> dict[str, Any]:
     """config.json of a folder, or what a GGUF header says in its words."""
     if path.is_dir():
-        found = json.loads((path / _CONFIG).read_text(encoding="utf-8"))
-        return dict(found)
+        return _read_configuration(path / _CONFIG)
     read = gguf.read(path)
     family = read.metadata.get("general.architecture")
     made: dict[str, Any] = {"model_type": family}
@@ -168,9 +167,36 @@ def _configuration(path: Path) -> dict[str, Any]:
     return made
 
 
+def _read_configuration(file: Path) -> dict[str, Any]:
+    try:
+        found: Any = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        found = f"{type(error).__name__}: {error!s:.200}"
+    if not isinstance(found, dict):
+        said = f"the model's own {_CONFIG} is no JSON object: {str(found)[:250]}"
+        raise Refused(said, where=str(file), remedy=f"modelqa inspect {file.parent}")
+    return found
+
+
+def _plannable(config: Mapping[str, Any], artifact: str) -> None:
+    """Raises UsageError where the planner refuses the model itself: of it nothing is counted."""
+    from training.memory import plan_memory  # noqa: PLC0415 - known where it is used
+
+    try:
+        plan_memory(config, "lora")
+    except UsageError as error:
+        raise UsageError(f"the model itself cannot be planned: {error.what}", where=artifact,
+                         remedy="leave `parameters` out of the block's targets",
+                         ) from error  # fmt: skip
+
+
 def parameters(artifact: str) -> Reader:
-    """Mutated sizes of the model through the planner: refused, or counted exactly."""
+    """Mutated sizes of the model through the planner: refused, or counted exactly.
+
+    Raises UsageError where the model's own sizes are not planned.
+    """
     config = _configuration(Path(artifact))
+    _plannable(config, artifact)
 
     def mutated(dice: Random) -> Files:
         return {_CONFIG: json.dumps(tree_edits.edited(dice, config), default=str).encode()}
@@ -218,4 +244,5 @@ def template(artifact: str) -> Reader:
         seeds=lambda: ({template_files.NAME: found.encode()},),
         mutated=partial(template_files.mutated, templates=(found,)),
         probe=probes.probe_template,
+        growth_kib=limits.PROGRAM_KIB,
     )

@@ -41,6 +41,14 @@ _SCALAR_ROWS = 12
 _SEQUENCES = (1, 128, 512, 1024, 2048)
 _RANKS = tuple(1 << n for n in range(10))
 """The seed's: 1, 2, 4 to 512."""
+_OPTIONAL = ("num_key_value_heads", "head_dim")
+WRONG_SIZES: tuple[tuple[str, Any], ...] = tuple(
+    (name, value)
+    for name in _NAMES.values()
+    for value in (0, -1, 1.0, True, "8", None, 2**63, float("nan"))
+    if not (value is None and name in _OPTIONAL)
+)
+"""A size and a value that it must not have; the column `wrong` draws which of them a row tries."""
 
 
 def draw(source: np.random.Generator, count: int) -> Batch:
@@ -70,6 +78,7 @@ def draw(source: np.random.Generator, count: int) -> Batch:
         "rank": source.choice(_RANKS, count).astype(np.int64),
         "batch": _sizes(source, count, 129),
         "tokens": source.choice(_SEQUENCES, count).astype(np.int64),
+        "wrong": source.integers(0, len(WRONG_SIZES), count),
     }
     if wide:
         columns = {name: column.astype(object) for name, column in columns.items()}
@@ -222,15 +231,9 @@ def _bytes_wrong(plan: MemoryPlan) -> str:
     return ", ".join(wrong) or ("" if low else "peak_bytes") or ("" if share else "share")
 
 
-_WRONG = (0, -1, 1.0, True, "8", None, 2**63, float("nan"))
-
-
 def _refusals(batch: Batch, tally: Tally, row: int, sound: Mapping[str, Any]) -> None:
     """A wrong size is refused with our error, whatever the others are; a sound one never is."""
-    name = list(_NAMES.values())[row % len(_NAMES)]
-    value = _WRONG[row // len(_NAMES) % len(_WRONG)]
-    if value is None and name in ("num_key_value_heads", "head_dim"):
-        return
+    name, value = WRONG_SIZES[int(batch.columns["wrong"][row])]
     try:
         Architecture(**{**sound, name: value})
     except UsageError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from itertools import count
 from pathlib import Path
 from random import Random
 
@@ -32,10 +33,13 @@ def _healthy(data: bytes, held: Held) -> str:
     return "sound"
 
 
-def _reader(defect: Probe) -> Reader:
+def _reader(defect: Probe, *, always: bool = False) -> Reader:
+    """A reader with a defect: for the files with the bad byte, or for all of them."""
+
     def probe(folder: Path, held: Held) -> str:
         data = (folder / NAME).read_bytes()
-        return defect(folder, held) if data[:1] == _BAD else _healthy(data, held)
+        met = always or data[:1] == _BAD
+        return defect(folder, held) if met else _healthy(data, held)
 
     return Reader(name="planted", seeds=_seeds, mutated=_mutated, probe=probe)
 
@@ -72,13 +76,23 @@ def _grow(_folder: Path, _held: Held) -> str:
     return str(len(b"x" * (100 << 20)))
 
 
+_STEPS = count(1)
+_STEP_BYTES = 48 << 20
+
+
+def _climb(_folder: Path, _held: Held) -> str:
+    """Each file takes less than the bound more than the one before, and soon far more than it."""
+    return str(len(b"x" * (next(_STEPS) * _STEP_BYTES)))
+
+
 def _refuse(_folder: Path, _held: Held) -> str:
     raise Refused("healthy")
 
 
 HEALTHY = _reader(_refuse)
 CRASH, LIE, SPIN, HANG = (_reader(d) for d in (_crash, _lie, _spin, _hang))
-DIE, HOARD, GROW = (_reader(d) for d in (_die, _hoard, _grow))
+DIE, HOARD, GROW, CLIMB = (_reader(d) for d in (_die, _hoard, _grow, _climb))
+REFUSES_ALL, BREAKS_ALL = (_reader(d, always=True) for d in (_refuse, _crash))
 
 
 def of_model(_artifact: str) -> Reader:

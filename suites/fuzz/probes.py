@@ -8,7 +8,7 @@ gguf package's.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,7 +18,8 @@ from pytest_modelqa.artifacts.inspect import inspect
 from pytest_modelqa.artifacts.lock import load_lock
 from pytest_modelqa.artifacts.templates import MAX_RENDERED_CHARS
 from pytest_modelqa.core.answer import Finding, Inspection
-from pytest_modelqa.core.errors import PlaybookError
+from pytest_modelqa.core.errors import PlaybookError, Refused
+from pytest_modelqa.core.request import Message
 from suites.fuzz import apr_files, gguf_files, limits, lock_files, playbook_files, template_files
 from suites.fuzz.reader import Held, Unsound
 
@@ -185,16 +186,15 @@ _SHA256 = 32
 def probe_template(folder: Path, held: Held) -> str:
     """A chat template: a bounded text, or refused; what takes too much ends in its own process."""
     from pytest_modelqa.artifacts import templates  # noqa: PLC0415
-    from pytest_modelqa.core.request import Message  # noqa: PLC0415
-    from pytest_modelqa.engines.template import render  # noqa: PLC0415
 
     template = (folder / template_files.NAME).read_text(encoding="utf-8", errors="replace")
     turns = (Message(role="system", content="be kind"), Message(role="user", content="hello"))
     try:
-        seen = templates.attempt(template, {"bos_token": "<s>"})
-        known = bool(seen.problem) != bool(seen.text) and len(seen.detail) < _LONGEST
-        held.must("attempt_is_told", known, f"{seen.problem} {seen.detail}"[:200])
-        text = render(template, turns, add_generation_prompt=True, tokens={"bos_token": "<s>"})
+        with limits.processor_time(limits.CPU_S / 2):  # the rest is left for its own process
+            seen = templates.attempt(template, {"bos_token": "<s>"})
+            known = bool(seen.problem) != bool(seen.text) and len(seen.detail) < _LONGEST
+            held.must("attempt_is_told", known, f"{seen.problem} {seen.detail}"[:200])
+            text = _said(template, turns)
     except (limits.OutOfTime, MemoryError):
         seen = templates.render(template, "{}")
         bounded = len(seen.text) <= MAX_RENDERED_CHARS and bool(seen.problem or seen.text)
@@ -202,3 +202,17 @@ def probe_template(folder: Path, held: Held) -> str:
         return "ended in its process"
     held.must("text_is_bounded", len(text) <= MAX_RENDERED_CHARS, f"{len(text)} characters")
     return _SOUND
+
+
+def _said(template: str, turns: Sequence[Message]) -> str:
+    """What the engine renders; without the system's turn where the template refuses that.
+
+    Such as Gemma's: with that turn alone each copy of it would be refused at once.
+    """
+    from pytest_modelqa.engines.template import render  # noqa: PLC0415
+
+    say = partial(render, template, add_generation_prompt=True, tokens={"bos_token": "<s>"})
+    try:
+        return say(turns)
+    except Refused:
+        return say(turns[1:])

@@ -16,6 +16,10 @@ from suites.fuzz import limits
 from suites.fuzz.files import Files
 
 _PACKAGE = Path(errors.__file__).parents[1]
+REFUSED = "refused"
+"""The kind of an answer that is one of our typed errors."""
+OF_ALL = "memory against the highest peak so far, not of each file"
+"""Noted for a file where the system does not reset the peak of a process."""
 Kind = Literal["raised", "unsound", "slow", "memory", "hang", "killed"]
 
 
@@ -25,10 +29,15 @@ class Unsound(AssertionError):
 
 @dataclass(slots=True)
 class Held:
-    """Invariants, counted as they are checked; and how often each kind of answer came."""
+    """Invariants, counted as they are checked; and how often each kind of answer came.
+
+    `notes` counts what could not be measured, `refusal` is what our last typed error said.
+    """
 
     counts: Counter[str] = field(default_factory=Counter)
     answers: Counter[str] = field(default_factory=Counter)
+    notes: Counter[str] = field(default_factory=Counter)
+    refusal: str = ""
 
     def must(self, name: str, holds: bool, detail: str) -> None:
         """Count one check of an invariant. Raises Unsound where it does not hold."""
@@ -46,12 +55,16 @@ May raise our typed errors, which count as "refused"; anything else that is rais
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reader:
-    """A target: sound inputs, mutated ones, and the probe that reads them."""
+    """A target: sound inputs, mutated ones, and the probe that reads them.
+
+    `growth_kib` is how much resident memory one file may add.
+    """
 
     name: str
     seeds: Callable[[], tuple[Files, ...]]
     mutated: Callable[[Random], Files]
     probe: Probe
+    growth_kib: int = limits.GROWTH_KIB
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +85,7 @@ class Trial:
 
     def read(self, folder: Path) -> Fault | None:
         """Read the files of a folder within the bounds; what went wrong, or None."""
+        fresh = limits.reset_peak()
         peak, start = limits.peak_kib(), limits.cpu_s()
         try:
             fault = self._probed(folder)
@@ -79,14 +93,16 @@ class Trial:
             return Fault(kind="slow", place=_place(error), detail="stopped by the signal")
         except MemoryError as error:
             return Fault(kind="memory", place=_place(error), detail="MemoryError")
-        return fault or self._bounded(limits.cpu_s() - start, limits.peak_kib() - peak)
+        grown = limits.peak_kib() - peak
+        return fault or self._bounded(limits.cpu_s() - start, grown, fresh=fresh)
 
     def _probed(self, folder: Path) -> Fault | None:
         try:
             with limits.processor_time():
                 answer = self.reader.probe(folder, self.held)
         except ModelQAError as error:
-            self.held.answers["refused"] += 1
+            self.held.answers[REFUSED] += 1
+            self.held.refusal = error.what
             self.held.counts["typed_error"] += 1
             return None if str(error) else Fault(kind="unsound", place="error", detail="no text")
         except Unsound as error:
@@ -100,12 +116,14 @@ class Trial:
         self.held.answers[answer] += 1
         return None
 
-    def _bounded(self, cpu_s: float, grown_kib: int) -> Fault | None:
+    def _bounded(self, cpu_s: float, grown_kib: int, *, fresh: bool) -> Fault | None:
         self.held.counts["bounded_time"] += 1
-        self.held.counts["bounded_memory"] += 1
+        self.held.counts["bounded_memory"] += int(fresh)
+        if not fresh:
+            self.held.notes[OF_ALL] += 1
         if cpu_s > limits.CPU_S:
             return Fault(kind="slow", place="native code", detail=f"{cpu_s:.1f} s of processor")
-        if grown_kib > limits.GROWTH_KIB:
+        if grown_kib > self.reader.growth_kib:
             detail = f"{grown_kib >> 10} MiB more than before"
             return Fault(kind="memory", place="growth", detail=detail)
         return None

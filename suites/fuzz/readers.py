@@ -8,6 +8,7 @@ from pytest_modelqa.core.errors import UsageError
 from suites.fuzz import (
     apr_files,
     gguf_files,
+    limits,
     lock_files,
     playbook_files,
     probes,
@@ -47,6 +48,7 @@ READERS: tuple[Reader, ...] = (
         seeds=template_files.seeds,
         mutated=template_files.mutated,
         probe=probes.probe_template,
+        growth_kib=limits.PROGRAM_KIB,
     ),
 )
 

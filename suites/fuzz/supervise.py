@@ -10,11 +10,12 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
-from pytest_modelqa.core.errors import ModelQAError
+from pytest_modelqa.core.errors import ModelQAError, UsageError
 from suites.fuzz import limits
 from suites.fuzz.child import IDLE, Board
 from suites.fuzz.draw import dice
@@ -31,7 +32,11 @@ _MOST_DEATHS = 20
 
 
 class ProcessFailed(ModelQAError):
-    """The process that reads files did not start, or died while it read none."""
+    """The process that reads files did not start, died before the first, or broke on sound ones."""
+
+
+class Unfit(UsageError):
+    """A target refuses the sound inputs that its mutations start from: nothing would be tested."""
 
 
 @dataclass(slots=True)
@@ -74,11 +79,12 @@ def fuzz(
 
     `wall_s` is how long one file may take before its process is killed, `most_s` how long all may
     take: what was not read by then is missing from the outcome's iterations. Raises UsageError for
-    an unknown reader, ProcessFailed where no process can be started.
+    an unknown reader, Unfit where it refuses sound inputs, ProcessFailed where no process can be
+    started or where a sound input breaks the reader.
     """
     target = reader(name)
     start = time.perf_counter()
-    state = _Run(name, seed, wall_s, time.time() + most_s)
+    state = _Run(name, seed, wall_s, time.monotonic() + most_s)
     first = deaths = 0
     while first < iterations and deaths < _MOST_DEATHS:
         first = _stretch(state, first, iterations)
@@ -166,12 +172,23 @@ def _watched(process: subprocess.Popen[bytes], board: Board, wall_s: float) -> b
 def _take(state: _Run, answers: Path) -> None:
     for line in answers.read_text().splitlines():
         found: dict[str, Any] = json.loads(line)
+        if "unfit" in found:
+            _refuse(state.name, found)
         if "index" in found:
             state.found.add(**found)
             continue
         state.checked.update(found["checked"])
         state.notes.update(found["answers"])
+        state.notes.update(found["notes"])
         state.done += found["done"]
+
+
+def _refuse(name: str, found: Mapping[str, Any]) -> NoReturn:
+    """Nothing that is mutated from an input that is not sound itself says anything."""
+    what = f"{name} cannot be fuzzed: {found['unfit']}"
+    if found["refused"]:
+        raise Unfit(what, remedy="leave the target out, or mend what it starts from")
+    raise ProcessFailed(what, remedy="mend the reader: sound input must not break it")
 
 
 def _blame(state: _Run, index: int, code: int, *, hung: bool) -> None:

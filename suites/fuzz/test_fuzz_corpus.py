@@ -25,13 +25,14 @@ def test_a_kept_input_of_the_corpus_breaks_nothing(target: str, name: str) -> No
     assert sum(trial.held.answers.values()) == 1
 
 
-def test_the_planner_keeps_its_invariants_on_kept_and_on_first_cases() -> None:
-    import json  # noqa: PLC0415 - beside numpy
+@pytest.mark.parametrize("target", NUMERIC)
+def test_kept_cases_of_what_computes_break_nothing(target: str) -> None:
+    assert not corpus.broken_again(target)
 
-    from suites.fuzz import numeric, parameter_calc  # noqa: PLC0415
 
-    for _, files in corpus.inputs("parameter_calc"):
-        assert not numeric.replay(parameter_calc.TARGET, json.loads(files[numeric.CASE]))
+def test_the_planner_keeps_its_invariants_on_its_first_cases() -> None:
+    from suites.fuzz import numeric, parameter_calc  # noqa: PLC0415 - numpy
+
     outcome = numeric.fuzz(parameter_calc.TARGET, 256, seed=0)
     assert outcome.passed, outcome.lines()
 

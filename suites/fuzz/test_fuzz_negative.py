@@ -47,6 +47,24 @@ def taken_whatever_it_is(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(architecture, "at_least_one", lambda _name, value: value)
 
 
+def taken_but_for_the_vocabulary(patch: pytest.MonkeyPatch, wrong: object) -> None:
+    architecture = import_module("training.memory.architecture")
+    whole = architecture.at_least_one
+
+    def taken(name: str, value: object) -> object:
+        return value if value == wrong and name != "vocab_size" else whole(name, value)
+
+    patch.setattr(architecture, "at_least_one", taken)
+
+
+def text_is_a_size(patch: pytest.MonkeyPatch) -> None:
+    taken_but_for_the_vocabulary(patch, "8")
+
+
+def any_integer_is_a_size(patch: pytest.MonkeyPatch) -> None:
+    taken_but_for_the_vocabulary(patch, 2**63)
+
+
 def one_adapter_too_few(patch: pytest.MonkeyPatch) -> None:
     from training.memory import plan  # noqa: PLC0415
 
@@ -98,6 +116,8 @@ NUMERIC = [
     ("parameter_calc", forgotten_norms, {"parameters", "a_layer_more"}),
     ("parameter_calc", thirty_two_bits, {"parameters", "projections"}),
     ("parameter_calc", taken_whatever_it_is, {"wrong_sizes_are_refused"}),
+    ("parameter_calc", text_is_a_size, {"wrong_sizes_are_refused"}),
+    ("parameter_calc", any_integer_is_a_size, {"wrong_sizes_are_refused"}),
     ("parameter_calc", one_adapter_too_few, {"adapters"}),
     ("lora_config", one_adapter_too_few, {"adapters", "planned_alone"}),
     ("lora_config", no_scales, {"four_bit_scales"}),

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-
 import pytest
 
 from suites.conftest import Record
-from suites.fuzz import corpus
-from suites.fuzz.targets import NUMERIC, fuzz
+from suites.fuzz.targets import fuzz
 from suites.property.seeds import SEED
 
 pytestmark = [pytest.mark.tier3, pytest.mark.stab, pytest.mark.usefixtures("one_thread")]
@@ -33,15 +30,3 @@ def test_nothing_breaks(target: str, row: Record) -> None:
     })  # fmt: skip
     assert outcome.passed, "\n".join(outcome.lines())
     assert outcome.iterations == ITERATIONS[target]
-
-
-@pytest.mark.parametrize("target", NUMERIC)
-def test_kept_cases_of_the_corpus_break_nothing(target: str) -> None:
-    import json  # noqa: PLC0415 - beside what computes
-
-    from suites.fuzz import numeric  # noqa: PLC0415 - numpy
-
-    made = import_module(NUMERIC[target]).TARGET
-    for name, files in corpus.inputs(target):
-        assert not numeric.replay(made, json.loads(files[numeric.CASE])), name
-    assert numeric.fuzz(made, 64, SEED).passed

@@ -10,8 +10,20 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
+from pytest_modelqa.core.answer import Failure
 from pytest_modelqa.core.errors import Refused, Unavailable, UsageError
-from suites.fuzz import command, files, gguf_files, guided, measure, safetensors_files, targets
+from pytest_modelqa.core.measuring import measure as request
+from pytest_modelqa.runtime.measuring import measured
+from suites.fuzz import (
+    command,
+    files,
+    gguf_files,
+    guided,
+    measure,
+    safetensors_files,
+    supervise,
+    targets,
+)
 
 GUILTY = 1
 """Of the 60 planted files of seed 7."""
@@ -58,8 +70,6 @@ def test_negative_control_what_broke_is_kept_and_told(
 
 
 def _planted(iterations: int, seed: int) -> object:
-    from suites.fuzz import supervise
-
     return supervise.fuzz("suites.fuzz.plants:CRASH", iterations, seed)
 
 
@@ -146,3 +156,54 @@ def test_what_a_model_lacks_is_told(tmp_path: Path) -> None:
     artifact.write_bytes(b"GGUF")
     with pytest.raises(Refused, match="own header is not sound"):
         measure.measure(artifact, {"targets": "header"})
+
+
+def of_family(family: str | None, folder: Path) -> Path:
+    """A folder as `folder_model` makes it, with another `model_type`."""
+    artifact = folder_model(folder)
+    config = artifact / "config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"model_type": family}))
+    return artifact
+
+
+@pytest.mark.parametrize("family", ["phi3", "gpt2", None])
+def test_negative_control_sizes_of_a_family_that_is_not_planned_are_unavailable(
+    family: str | None, tmp_path: Path
+) -> None:
+    artifact = of_family(family, tmp_path)
+    options: dict[str, str | int | float | bool] = {"targets": "parameters", "iterations": 20}
+    with pytest.raises(UsageError, match="the model itself cannot be planned") as caught:
+        measure.measure(artifact, options)
+    assert "leave `parameters` out" in caught.value.remedy
+    answer = measured(artifact, request("fuzz", options))
+    assert isinstance(answer, Failure)
+    assert answer.cause == "unavailable"
+    assert (family or "model_type") in answer.reason
+
+
+@pytest.mark.parametrize("model", [gguf_model, folder_model])
+def test_mutated_sizes_of_a_planned_model_are_counted(model: object, tmp_path: Path) -> None:
+    artifact = gguf_model(tmp_path) if model is gguf_model else folder_model(tmp_path)
+    outcome = supervise.fuzz(f"suites.fuzz.own:parameters:{artifact}", 60, 3)
+    assert outcome.passed
+    assert outcome.checked["counted_exactly"] == outcome.notes["planned"] > 5
+    assert outcome.notes["refused"] > 5
+
+
+def test_negative_control_a_model_whose_own_template_is_refused_is_not_fuzzed(
+    tmp_path: Path,
+) -> None:
+    artifact = folder_model(tmp_path)
+    (artifact / "chat_template.jinja").write_text("{{ raise_exception('never') }}")
+    with pytest.raises(supervise.Unfit, match=r"sound input 0 is refused: .*never"):
+        measure.measure(artifact, {"targets": "template", "iterations": 5})
+
+
+@pytest.mark.parametrize("text", [None, "{", "[1]", '"x"'])
+def test_negative_control_a_configuration_that_cannot_be_read_is_refused(
+    text: str | None, tmp_path: Path
+) -> None:
+    config = folder_model(tmp_path) / "config.json"
+    config.unlink() if text is None else config.write_text(text)
+    with pytest.raises(Refused, match=r"own config.json is no JSON object"):
+        measure.measure(tmp_path, {"targets": "parameters", "iterations": 5})

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from pytest_modelqa.artifacts import gguf
 from pytest_modelqa.core.errors import OutputError, UsageError
-from suites.fuzz import corpus, files, gguf_files, safetensors_files
+from suites.fuzz import corpus, files, gguf_files, limits, safetensors_files
 from suites.fuzz.draw import dice
 from suites.fuzz.outcome import Failure, Outcome
-from suites.fuzz.reader import Reader, Trial
+from suites.fuzz.reader import OF_ALL, Held, Reader, Trial
 from suites.fuzz.readers import READERS, reader
 
 
@@ -107,3 +108,62 @@ def test_the_written_headers_are_those_of_the_formats(tmp_path: Path) -> None:
     (folder, sharded) = safetensors_files.seeds()
     assert json.loads(folder["config.json"])["model_type"] == "llama"
     assert safetensors_files.INDEX in sharded
+
+
+def takes(*mebibytes: int) -> Trial:
+    """A reader whose files take so much memory, one after the other, and keep none of it."""
+    steps = iter(mebibytes)
+
+    def probe(_folder: Path, _held: Held) -> str:
+        return str(bool(b"x" * (next(steps) << 20)))
+
+    made = Reader(name="planted", seeds=lambda: (), mutated=lambda _dice: {}, probe=probe)
+    return Trial(made)
+
+
+def test_negative_control_memory_is_measured_for_each_file_anew(tmp_path: Path) -> None:
+    trial = takes(40, 80, 120, 40)
+    found = [trial.read(tmp_path) for _ in range(4)]
+    assert [fault and (fault.kind, fault.place) for fault in found] == [
+        None, ("memory", "growth"), ("memory", "growth"), None,
+    ]  # fmt: skip
+    assert trial.held.counts["bounded_memory"] == 4
+    assert not trial.held.notes
+
+
+def test_negative_control_a_reader_has_a_bound_of_its_own(tmp_path: Path) -> None:
+    trial = takes(80, 120)
+    trial.reader = replace(trial.reader, growth_kib=100 << 10)
+    assert trial.read(tmp_path) is None
+    assert (fault := trial.read(tmp_path)) is not None
+    assert (fault.kind, fault.place) == ("memory", "growth")
+
+
+def test_a_template_may_ask_for_texts_that_are_longer_than_any_file(tmp_path: Path) -> None:
+    asks = "{{ 'x' | center(10 ** 7) }}{{ messages[0].content }}{{ 'x' | center(10 ** 7) }}"
+    files.write({"chat_template.jinja": asks.encode()}, tmp_path)
+    trial = Trial(reader("template"))
+    assert trial.read(tmp_path) is None
+    assert sum(trial.held.answers.values()) == 1
+
+
+def test_negative_control_memory_that_cannot_be_measured_for_each_file_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "_RESET", tmp_path / "nothing" / "clear_refs")
+    trial = takes(1, 1)
+    assert [trial.read(tmp_path) for _ in range(2)] == [None, None]
+    assert trial.held.counts["bounded_memory"] == 0
+    assert dict(trial.held.notes) == {OF_ALL: 2}
+
+
+def test_a_template_that_refuses_a_system_turn_is_sound_to_mutate(tmp_path: Path) -> None:
+    refusing = (
+        "{% if messages[0].role == 'system' %}{{ raise_exception('no system') }}{% endif %}"
+        "{% for m in messages %}{{ m.content }}{% endfor %}"
+    )
+    trial = Trial(reader("template"))
+    for text, answers in ((refusing, {"sound": 1}), (refusing[:-5], {"sound": 1, "refused": 1})):
+        files.write({"chat_template.jinja": text.encode()}, tmp_path)
+        assert trial.read(tmp_path) is None
+        assert dict(trial.held.answers) == answers

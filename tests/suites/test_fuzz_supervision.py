@@ -7,11 +7,12 @@ from types import ModuleType
 
 import pytest
 
+from pytest_modelqa.core.errors import ModelQAError
 from suites.fuzz import plants
 from suites.fuzz.draw import dice
 from suites.fuzz.outcome import Outcome
 from suites.fuzz.readers import reader
-from suites.fuzz.supervise import ProcessFailed, fuzz
+from suites.fuzz.supervise import ProcessFailed, Unfit, fuzz
 
 FILES, SEED = 60, 7
 
@@ -66,6 +67,31 @@ def test_negative_control_a_hang_is_killed() -> None:
 def test_negative_control_memory_that_is_kept_is_seen() -> None:
     outcome = ran("GROW")
     assert {f.kind for f in outcome.failures} == {"memory"}
+
+
+def test_negative_control_a_file_that_takes_little_more_than_the_one_before_is_seen() -> None:
+    guilty_ones = guilty(400)[:4]
+    outcome = fuzz("suites.fuzz.plants:CLIMB", guilty_ones[-1] + 1, SEED)
+    (failure,) = outcome.failures
+    assert (failure.kind, failure.place) == ("memory", "growth")
+    assert failure.index == guilty_ones[1], "48 MiB are within the bound, 96 are not"
+    assert failure.count == 3
+    assert outcome.checked["bounded_memory"] == outcome.iterations
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "said"),
+    [
+        ("REFUSES_ALL", Unfit, "its sound input 0 is refused: healthy"),
+        ("BREAKS_ALL", ProcessFailed, "its sound input 0 is raised .KeyError in plants.py:_crash."),
+    ],
+)
+def test_negative_control_a_reader_that_takes_no_sound_input_is_no_pass(
+    name: str, kind: type[ModelQAError], said: str
+) -> None:
+    with pytest.raises(kind, match=said) as caught:
+        ran(name)
+    assert caught.value.remedy
 
 
 def test_a_run_that_has_no_time_left_says_what_it_did_not_read() -> None:
