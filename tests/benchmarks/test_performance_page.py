@@ -54,7 +54,8 @@ def test_a_median_needs_every_repeat() -> None:
 
 
 def test_values_that_scatter_more_than_the_bound_have_no_median() -> None:
-    assert steady([10.0, 11.0, 12.0, 500.0], 200.0) == 11.5
+    assert steady([10.0, 12.0] * 9 + [11.0, 500.0], 200.0) == 11.5
+    assert steady([10.0, 12.0] * 9 + [11.0, 500.0], 1.0) is None
     assert steady([-600.0, 12.0, 500.0], 30.0) is None
 
 
