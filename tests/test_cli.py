@@ -100,6 +100,15 @@ def test_report_of_nothing_is_a_usage_error(tmp_path: Path, capsys: Captured) ->
     assert "--modelqa-report" in capsys.readouterr().err
 
 
+def test_negative_a_scenario_under_the_name_of_a_gate_is_no_plan(
+    scripted: ScriptedPlaybook, capsys: Captured
+) -> None:
+    """One of the two would never be judged."""
+    book = scripted(scenario("batching", "Which city?", mode="fast"))
+    assert main(["plan", str(book)]) == ExitCode.USAGE
+    assert "two cases are called gguf-f32-cpu-" in capsys.readouterr().err
+
+
 def test_negative_a_report_of_evidence_without_a_run_is_no_success(
     tmp_path: Path, capsys: Captured
 ) -> None:
