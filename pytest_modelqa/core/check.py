@@ -96,7 +96,7 @@ class Across(Check, Protocol):
 
 
 def is_adaptive(check: Check) -> TypeGuard[Adaptive]:
-    """Whether it asks again. By its method, which is some 50 times faster than `isinstance`."""
+    """Whether it asks again. By its method: `isinstance` of a protocol looks at all of them."""
     return hasattr(check, "follow_up")
 
 

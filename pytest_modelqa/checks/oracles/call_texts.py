@@ -10,7 +10,7 @@ from typing import Any, Literal
 from xml.etree import ElementTree
 
 from pytest_modelqa.checks.oracles.fences import Block, apart
-from pytest_modelqa.checks.oracles.parsing import NotCode
+from pytest_modelqa.checks.oracles.parsing import NotCode, no_constant
 
 Format = Literal["json", "xml"]
 MAX_TEXT = 20_000
@@ -198,10 +198,6 @@ def _decoded(text: str) -> Any:
         raise NotCode(f"the JSON of the tool call does not parse: {error}") from None
 
 
-def _no_constant(text: str) -> Any:
-    raise ValueError(f"{text} is no JSON")
-
-
 def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     keys = [key for key, _ in pairs]
     if len(set(keys)) < len(keys):
@@ -209,4 +205,4 @@ def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return dict(pairs)
 
 
-_DECODER = json.JSONDecoder(parse_constant=_no_constant, object_pairs_hook=_pairs)
+_DECODER = json.JSONDecoder(parse_constant=no_constant, object_pairs_hook=_pairs)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from pytest_modelqa.checks.oracles.parsing import NotCode
+from pytest_modelqa.checks.oracles.parsing import NotCode, no_constant
 
 
 def value(text: str) -> Any:
     """Parse one JSON document (RFC 8259: no NaN, no comments). Raises NotCode."""
     try:
-        return json.loads(text, parse_constant=_no_constant)
+        return json.loads(text, parse_constant=no_constant)
     except json.JSONDecodeError as error:
         raise NotCode(f"line {error.lineno}, column {error.colno}: {error.msg}") from None
     except (ValueError, RecursionError) as error:
@@ -24,7 +24,3 @@ def entries(text: str) -> int:
     if not isinstance(found, dict | list):
         raise NotCode(f"an object or array is expected, this is {json.dumps(found)[:40]}")
     return max(len(found), 1)
-
-
-def _no_constant(text: str) -> Any:
-    raise ValueError(f"{text} is no JSON")

@@ -10,6 +10,7 @@ from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any, ClassVar, Literal
 
+from pytest_modelqa.checks.oracles import parse_json
 from pytest_modelqa.checks.oracles.parsing import NotCode
 from pytest_modelqa.checks.oracles.text import judged_text, quoted, unjudgeable
 from pytest_modelqa.core.answer import Generation
@@ -139,13 +140,9 @@ def _value(text: str, kind: Any) -> Any:
     if "string" in wanted or not wanted & _OF_JSON:
         return text
     try:
-        return json.loads(text, parse_constant=_no_constant)
-    except (ValueError, RecursionError):
+        return parse_json.value(text)
+    except NotCode:
         return text
-
-
-def _no_constant(text: str) -> Any:
-    raise ValueError(f"{text} is no JSON")
 
 
 def _same(found: Any, wanted: Any) -> bool:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 from pytest_modelqa.core.shipping import Confusion, Gauge
 from pytest_modelqa.core.verdict import Outcome, Part
 from pytest_modelqa.stats.gates import CONFIDENCE
+from pytest_modelqa.stats.shares import steps_below
 
-_ROUNDING = 1e-7
-"""0.57 * 1000 is 569.999...: without this 57 % would be shown as 0.569."""
 MOST_TOLD = 10
 """Answers that are listed; the rest are counted, and stand in the evidence."""
 
@@ -35,7 +33,7 @@ def gauge_told(gauge: Gauge) -> str:
 
 def _told(share: float) -> str:
     """Thousandths, rounded down: nothing rounds up to a threshold."""
-    return f"{math.floor(share * 1000 + _ROUNDING) / 1000:.3f}"
+    return f"{steps_below(share, 1000) / 1000:.3f}"
 
 
 def _classes_told(c: Confusion) -> str:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 
+from pytest_modelqa.stats.shares import steps_below
+
 _HUNDREDTHS = 10_000
-_ROUNDING = 1e-7
-"""0.57 * 10000 is 5699.999...: without this 57 % would be shown as 56.99 %."""
 
 
 def as_share(share: float | None) -> float | None:
@@ -17,7 +17,7 @@ def as_share(share: float | None) -> float | None:
 def percentage(share: float | None) -> float | None:
     """In percent, hundredths rounded down, so that nothing rounds up to a threshold."""
     known = as_share(share)
-    return None if known is None else math.floor(known * _HUNDREDTHS + _ROUNDING) / 100
+    return None if known is None else steps_below(known, _HUNDREDTHS) / 100
 
 
 def percent(share: float | None) -> str:
