@@ -36,7 +36,7 @@ def overhead(items: int, pairs: int = IDLE_PAIRS) -> list[Line]:
         lambda: [idle(4 * pairs)],
         lambda: collecting(items, pairs),
         lambda: judging(items),
-        lambda: [recovery(max(2, pairs // 3))],
+        lambda: [recovery(max(2, pairs * 3 // 5))],
         lambda: [resumed()],
     )
     lines: list[Line] = []
@@ -106,7 +106,7 @@ def idle(pairs: int) -> Line:
 
 def collecting(items: int, pairs: int) -> list[Line]:
     """`--collect-only` of many scenarios, less that of one; pytest's part is told apart."""
-    turns = max(2, pairs // 3)
+    turns = max(2, pairs * 3 // 5)
     with tempfile.TemporaryDirectory() as name:
         few, many, plain = (Path(name) / part for part in ("few", "many", "plain"))
         for folder in (few, many):
