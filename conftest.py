@@ -26,10 +26,20 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Skip what is long, unless `-m` names it."""
+    """Leave out what is long, unless `-m` names it: skipped, or deselected where `-m` is given.
+
+    A test of tier 3 in a file of tier 2 is no part of `-m tier2`, and so no skip of it.
+    """
     asked = str(config.getoption("-m"))
     for mark, why in _LONG.items():
-        reason = f"{why}; run: pytest -m {mark}"
-        for item in items if mark not in asked else ():
-            if isinstance(item, pytest.Function) and item.get_closest_marker(mark):
-                item.add_marker(pytest.mark.skip(reason=reason))
+        long = [] if mark in asked else [i for i in items if _is_long(i, mark)]
+        if asked and long:
+            config.hook.pytest_deselected(items=long)
+            out = set(long)
+            items[:] = [i for i in items if i not in out]
+        for item in long:
+            item.add_marker(pytest.mark.skip(reason=f"{why}; run: pytest -m {mark}"))
+
+
+def _is_long(item: pytest.Item, mark: str) -> bool:
+    return isinstance(item, pytest.Function) and item.get_closest_marker(mark) is not None

@@ -57,9 +57,11 @@ def test_what_is_long_runs_when_it_is_asked_for_alone(pytester: pytest.Pytester)
         "@pytest.mark.nightly\ndef test_b(): pass\n"
         "@pytest.mark.tier1\ndef test_c(): pass\n"
         "def test_d(): pass\n"
+        "@pytest.mark.tier1\n@pytest.mark.tier3\ndef test_e(): pass\n"
     )
     run = pytester.runpytest("-rs")
-    run.assert_outcomes(passed=2, skipped=2)
+    run.assert_outcomes(passed=2, skipped=3)
     run.stdout.fnmatch_lines_random(["*pytest -m tier3*", "*pytest -m nightly*"])
-    pytester.runpytest("-m", "tier1 or tier3").assert_outcomes(passed=2, deselected=2)
-    pytester.runpytest("-m", "nightly").assert_outcomes(passed=1, deselected=3)
+    pytester.runpytest("-m", "tier1 or tier3").assert_outcomes(passed=3, deselected=2)
+    pytester.runpytest("-m", "tier1").assert_outcomes(passed=1, deselected=4)
+    pytester.runpytest("-m", "nightly").assert_outcomes(passed=1, deselected=4)
