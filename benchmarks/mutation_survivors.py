@@ -15,6 +15,9 @@ _WHOLE = "equal: what is shared is divided, and a quotient is float64"
 REASONS: Mapping[tuple[str, str], str] = {
     ("x_wilson_", "min(2.0, centre + half)"): "equal: a score interval never passes 1 by itself",
     ("models.x__read", "there = True"): "a name that no file can have: opening it says so too",
+    ("ship.x__overall", "sum(values, )"): "equal: a sum of fractions begins at 0 by itself",
+    ("ship.x__of_harnesses", "strict="): "equal: there is one line for each result",
+    ("ship.x__of_harnesses", "zip(lines, results, )"): "equal: there is one line for each result",
     ("x_needed_n_", "enough = 2"): "equal: only where the search begins",
     ("x_needed_n_", ">= alpha"): "equal: only how far the search doubles",
     ("x_needed_n_", "enough *= 3"): "equal: only how far the search goes at a time",

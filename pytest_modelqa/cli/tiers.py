@@ -27,6 +27,7 @@ SCHEMA_VERSION = "1.0"
 _PATIENCE = 40
 """A run is stopped at so many times its budget: then it hangs."""
 _COUNTS = re.compile(r"\bin \d+\.\d+s\b")
+_FAILURE = re.compile(r"^(?:FAILED|ERROR) .+$", re.MULTILINE)
 _PASSED = re.compile(r"(\d+) passed\b")
 """In pytest's last words: `3 passed, 1 skipped in 0.12s`."""
 
@@ -37,7 +38,7 @@ class Run:
 
     `code` is pytest's exit code, None where the run was stopped; `summary` its line of counts;
     `load` the machine's load average of the last minute before it, per core: above some tenths,
-    others were at work.
+    others were at work. `failures` are the tests that failed, as pytest's summary names them.
     """
 
     tier: int
@@ -46,6 +47,7 @@ class Run:
     summary: str
     load: float
     made: str
+    failures: tuple[str, ...] = ()
 
     @property
     def budget_s(self) -> float:
@@ -98,7 +100,7 @@ def measure(numbers: Iterable[int], results: Path) -> list[Run]:
     runs = []
     for number in numbers:
         runs.append(measured(number))
-        typer.echo(_row(runs[-1]))
+        typer.echo("\n".join([_row(runs[-1]), *runs[-1].failures]))
     keep(runs, results)
     typer.echo(f"wrote {results}", err=True)
     return runs
@@ -140,6 +142,7 @@ def measured(tier: int, arguments: Iterable[str] = ()) -> Run:
         summary=_summary(output),
         load=load,
         made=datetime.now(UTC).isoformat(timespec="seconds"),
+        failures=tuple(_FAILURE.findall(output)),
     )
 
 
@@ -163,7 +166,7 @@ def kept(file: Path) -> dict[int, Run]:
     """The runs of a file, by tier. Raises UsageError where it is no such file."""
     try:
         body: Mapping[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-        runs = [Run(**run) for run in body["runs"]]
+        runs = [Run(**{**r, "failures": tuple(r["failures"])}) for r in body["runs"]]
     except (ValueError, KeyError, TypeError) as error:
         raise UsageError(
             f"holds no measured tiers: {error}", where=str(file), remedy="modelqa tiers"

@@ -58,8 +58,12 @@ def test_negative_control_a_red_tier_fails_however_fast(
 ) -> None:
     project(tmp_path, monkeypatch, one="False")
     assert main(["tiers", "--tier", "1"]) == ExitCode.FAILED
-    assert tiers.kept(tiers.RESULTS)[1].verdict == "red"
-    assert " red " in capsys.readouterr().out
+    run = tiers.kept(tiers.RESULTS)[1]
+    assert run.verdict == "red"
+    assert run.failures == ("FAILED test_tiers_of_mine.py::test_one - assert False",)
+    printed = capsys.readouterr().out
+    assert " red " in printed
+    assert printed.splitlines()[-1] == run.failures[0]
 
 
 def test_negative_control_a_tier_without_tests_is_red(
