@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -141,8 +141,8 @@ def test_the_same_budget_finds_nothing_in_the_healthy_code(target: str) -> None:
     assert broken(target) == set()
 
 
-def first_fault(target: str, folder: Path) -> tuple[str, str] | None:
-    """The kind and place of the first fault within the budget, or None."""
+def kinds_of_faults(target: str, folder: Path) -> Iterator[str]:
+    """The kinds of all faults within the budget, as they are found."""
     from suites.fuzz import files  # noqa: PLC0415
     from suites.fuzz.draw import dice  # noqa: PLC0415
     from suites.fuzz.reader import Trial  # noqa: PLC0415
@@ -153,8 +153,7 @@ def first_fault(target: str, folder: Path) -> tuple[str, str] | None:
     for index in range(FILES):
         files.write(made.mutated(dice(target, SEED, index)), folder)
         if fault := trial.read(folder):
-            return fault.kind, fault.place
-    return None
+            yield fault.kind
 
 
 def reads_what_is_not_there(patch: pytest.MonkeyPatch) -> None:
@@ -214,7 +213,6 @@ READERS = [
 def test_negative_control_a_careless_reader_is_found(
     target: str, plant: Plant, kind: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
+    """What a defect does first depends on the seed: what lies past the end may raise too."""
     plant(monkeypatch)
-    found = first_fault(target, tmp_path / "input")
-    assert found is not None
-    assert found[0] == kind
+    assert kind in kinds_of_faults(target, tmp_path / "input")
