@@ -170,7 +170,7 @@ def _model_in(annotation: Any) -> type[BaseModel] | None:
 
 
 def _noun(path: tuple[Key, ...]) -> str:
-    key = next((k for k in reversed(path) if isinstance(k, str)), "value")
+    key = next((k for k in reversed(path) if isinstance(k, str) and k), "value")
     return _NOUNS.get(key, key.replace("_", " "))
 
 

@@ -11,6 +11,7 @@ many answers are true negatives, so that its exact bounds become those of F1.
 from __future__ import annotations
 
 import math
+import sys
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -150,8 +151,7 @@ def _score(lost: int, won: int, n: int, difference: float) -> float:
     constant = -lost * difference * (1 - difference)
     root = math.sqrt(max(0.0, linear * linear - 8 * n * constant))
     variance = n * (2 * (root - linear) / (4 * n) + difference * (1 - difference))
-    above = won - lost - n * difference
-    return above / math.sqrt(variance) if variance > 0 else math.copysign(math.inf, above)
+    return (won - lost - n * difference) / math.sqrt(max(variance, sys.float_info.min))
 
 
 def _trials(demand: Demand, passed: int, n: int, confusion: Confusion | None) -> _Trials:
@@ -200,7 +200,7 @@ def _decimal(threshold: float) -> Fraction:
 
 def _answers(needed: int, n: int, trials: int) -> int:
     """As many answers as hold that many trials, at their share so far."""
-    return math.ceil(Fraction(needed * n, trials)) if trials else needed
+    return math.ceil(Fraction(needed * n, trials)) if trials else n + needed
 
 
 def _needed(demand: Demand, trials: _Trials, alpha: float) -> int | None:
@@ -213,21 +213,29 @@ def _needed(demand: Demand, trials: _Trials, alpha: float) -> int | None:
         return None
     above = rate > limit
     misses = 1 - rate if above else rate
-    return _fewest(float(limit if above else 1 - limit), misses, alpha, trials.n)
+    return _fewest(float(limit if above else 1 - limit), misses, alpha)
 
 
-def _fewest(rate: float, misses: Fraction, alpha: float, beyond: int) -> int | None:
-    """The fewest trials that show at least `rate`, where that share of them are misses.
+def _fewest(rate: float, misses: Fraction, alpha: float) -> int | None:
+    """The fewest trials that show at least `rate`, below 1, where that share of them are misses.
 
-    The smallest count f of misses whose trials n(f) hold no smaller a share of them: f / n(f)
-    grows with f towards 1 - rate.
+    So many misses decide if the most trials that hold no smaller a share of them do. With a real
+    number of trials in place of their floor that holds from one count on; below it, none decides.
     """
-    if not 0 < rate < 1:
-        return None
+    from scipy.special import bdtr, betainc  # noqa: PLC0415 - 100 ms that few runs need
+
+    if not misses:
+        return _showing(rate, 0, alpha) if bdtr(0, MOST, 1 - rate) <= alpha else None
+
+    def nearly(count: int) -> bool:
+        right = count * (1 / misses - 1)
+        return count > 0 and float(betainc(float(right), count + 1, rate)) <= alpha
+
     counts = range(math.ceil(misses * MOST) + 1)
-    count = bisect_left(counts, True, key=lambda f: f >= misses * _showing(rate, f, alpha))
-    fewest = _showing(rate, count, alpha)
-    return None if fewest > MOST else max(fewest, beyond + 1)
+    for count in counts[bisect_left(counts, True, key=nearly) :]:
+        if float(bdtr(count, math.floor(count / misses), 1 - rate)) <= alpha:
+            return _showing(rate, count, alpha)
+    return None
 
 
 def _showing(rate: float, misses: int, alpha: float) -> int:

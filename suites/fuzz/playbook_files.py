@@ -74,12 +74,14 @@ def seeds() -> tuple[Files, ...]:
 
 def mutated(dice: Random) -> Files:
     """One mutated playbook."""
-    pick = dice.randrange(10)
+    pick = dice.randrange(20)
     at = dice.randrange(len(_texts()))
-    if pick < 6:
+    if pick < 12:
         return {NAME: _written(dice, tree_edits.edited(dice, _trees()[at]))}
-    if pick < 9:
+    if pick < 18:
         return {NAME: _lines(dice, _texts()[at])}
+    if pick == 18:
+        return {NAME: _nested(dice, _texts()[at]).encode()}
     return {NAME: edited_bytes(dice, _texts()[at].encode())}
 
 
@@ -90,6 +92,14 @@ def _written(dice: Random, tree: Any) -> bytes:
         return str(yaml.safe_dump(tree, sort_keys=False)).encode("utf-8", "surrogatepass")
     except (ValueError, RecursionError):
         return json.dumps(tree, default=str).encode()
+
+
+def _nested(dice: Random, text: str) -> str:
+    """With a value nested beyond what a parser that recurses can follow."""
+    depth = dice.choice((70, 300, 1000, 5000))
+    opened, closed = dice.choice((("[", "]"), ("{a: ", "}"), ("- ", ""), ("? ", "")))
+    key = dice.choice(("scenarios", "limits", "gates", "description", "x"))
+    return f"{text}{key}:\n  {opened * depth}1{closed * depth}\n"
 
 
 def _lines(dice: Random, text: str) -> bytes:
