@@ -71,7 +71,7 @@ AREAS = (
         Area(
             name=f"reader of {name}",
             files=tuple(f"pytest_modelqa/artifacts/{file}.py" for file in files),
-            tests=("tests/artifacts/test_readings.py",),
+            tests=("tests/artifacts/test_readings*.py",),
             helpers=tuple(
                 f"tests/artifacts/{helper}.py"
                 for helper in ("corrupt", "made", "readings", "test_gguf", "test_safetensors")

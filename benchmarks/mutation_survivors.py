@@ -59,18 +59,14 @@ REASONS: Mapping[tuple[str, str], str] = {
     ("fit.x__ladder", "and False"): "equal: the last rung is only tried twice",
     ("fit.x__largest_batch", "+ 2) // 2"): "equal: the interval is only cut elsewhere",
     ("models.x__read", "there = None"): "equal: None is as untrue as False",
-    (
-        "apr.x__infos",
-        "> ALIGNMENT or",
-    ): "an index that leaves exactly 64 bytes is not among the files",
-    ("apr.x__info_", "raw[:41]"): "how much of a name is shown",
-    ("apr.x__info_", "<bb"): "dtypes and dimensions of 128 and more are refused either way",
-    ("apr.x__info_", "<qq"): "offsets beyond 2**63 are refused either way, in other words",
-    (
-        "apr.x__info_",
-        ">= _MAX_WEIGHTS",
-    ): "a tensor of exactly the largest count is larger than any file",
-    ("apr.x__order", "[:81]"): "how much of a name is shown",
+    ("artifacts.", '"UTF-8"'): "equal: another spelling of the same encoding",
+    ("safetensors.x__place", "offset <= end"): "equal: one that begins at the end is not told",
+    ("safetensors.x__tensor", "sound = None"): "equal: None is as untrue as False",
+    ("gguf.x__alignment", "found - 2"): "equal: from 8 on, the same numbers pass",
+    ("gguf.x__between", 'before = base, "'): "equal: no offset is negative, none meets the header",
+    ("gguf.x__between", "end < size"): "equal: what is beyond end and padding is beyond end",
+    ("gguf.x__preamble", "header.checked = 4"): "equal: nothing was checked before",
+    ("apr.x__between", "last < end and"): "equal: where 64 bytes are left, last is before end",
     ("apr.x__start", "header.checked = 8"): "equal: nothing was checked before",
 }
 """(part of the mutant's name, part of the line after the change) -> why no test finds it."""

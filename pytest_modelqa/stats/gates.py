@@ -10,11 +10,11 @@ many answers are true negatives, so that its exact bounds become those of F1.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import sys
 from bisect import bisect_left
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from statistics import NormalDist
 
@@ -27,11 +27,14 @@ CONFIDENCE = 0.95
 MOST = 1_000_000
 """No plan asks for more answers than this: beyond it none would decide."""
 
+_ROUNDING = 1e-9
+"""Relative, of a tail probability in float64."""
+
 _HALVINGS = 80
 """Of an interval of length 2 in float64: more change nothing."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class _Trials:
     """`k` of `n` independent trials, whose rate maps to the metric."""
 
@@ -42,6 +45,14 @@ class _Trials:
     def metric(self, rate: float) -> float:
         """The metric at a rate of the trials."""
         return 2 * rate / (1 + rate) if self.is_f1 else rate
+
+    def lower(self, alpha: float) -> float:
+        """The exact one-sided bound of the metric from below."""
+        return self.metric(clopper_pearson_lower(self.k, self.n, alpha))
+
+    def upper(self, alpha: float) -> float:
+        """The exact one-sided bound of the metric from above."""
+        return self.metric(clopper_pearson_upper(self.k, self.n, alpha))
 
     def exact(self) -> Fraction:
         """The metric of the counts; 0 without trials."""
@@ -71,12 +82,9 @@ def measured(
     no share or the confidence no share strictly between 0 and 1.
     """
     trials = _trials(demand, passed, n, confusion)
-    alpha = 1 - (CONFIDENCE if demand.confidence is None else demand.confidence)
-    lower = trials.metric(clopper_pearson_lower(trials.k, trials.n, alpha))
-    upper = trials.metric(clopper_pearson_upper(trials.k, trials.n, alpha))
     low, high = (trials.metric(end) for end in wilson(trials.k, trials.n))
-    state = _state(demand, trials, lower, upper)
-    needed = _needed(demand, trials, alpha) if state == "inconclusive" else None
+    state = _state(demand, trials)
+    needed = _needed(demand, trials) if state == "inconclusive" else None
     return Gauge(
         demand=demand,
         n=n,
@@ -84,7 +92,7 @@ def measured(
         value=float(trials.exact()),
         low=low,
         high=high,
-        lower=lower,
+        lower=trials.lower(_alpha(demand)),
         state=state,
         needed=None if needed is None else _answers(needed, n, trials.n),
         confusion=confusion,
@@ -183,14 +191,19 @@ def _require_confidence(confidence: float) -> None:
         raise ValueError(f"confidence is {confidence}; expected a number between 0 and 1")
 
 
-def _state(demand: Demand, trials: _Trials, lower: float, upper: float) -> State:
+def _alpha(demand: Demand) -> float:
+    return 1 - (CONFIDENCE if demand.confidence is None else demand.confidence)
+
+
+def _state(demand: Demand, trials: _Trials) -> State:
     if not trials.n:
         return "inconclusive"
     if demand.confidence is None:
         return "cleared" if trials.exact() >= _decimal(demand.threshold) else "blocked"
-    if lower >= demand.threshold:
+    alpha = _alpha(demand)
+    if trials.lower(alpha) >= demand.threshold:
         return "cleared"
-    return "blocked" if upper < demand.threshold else "inconclusive"
+    return "blocked" if trials.upper(alpha) < demand.threshold else "inconclusive"
 
 
 def _decimal(threshold: float) -> Fraction:
@@ -203,8 +216,13 @@ def _answers(needed: int, n: int, trials: int) -> int:
     return math.ceil(Fraction(needed * n, trials)) if trials else n + needed
 
 
-def _needed(demand: Demand, trials: _Trials, alpha: float) -> int | None:
-    """The fewest trials that decide if the rate stays what it is."""
+def _needed(demand: Demand, trials: _Trials) -> int | None:
+    """The fewest trials that decide if the rate stays what it is, its misses rounded up.
+
+    A miss is a failure where the rate lies above the threshold's, else a success. So many of them
+    decide if the most trials that hold no smaller a share of them do. With a real number of trials
+    in place of their floor that is so from one count on, and below it none decides.
+    """
     if demand.confidence is None:
         return 1
     limit = trials.rate_of(_decimal(demand.threshold))
@@ -212,40 +230,35 @@ def _needed(demand: Demand, trials: _Trials, alpha: float) -> int | None:
     if rate == limit:
         return None
     above = rate > limit
-    misses = 1 - rate if above else rate
-    return _fewest(float(limit if above else 1 - limit), misses, alpha)
+    share = 1 - rate if above else rate
+
+    def decides(misses: int, n: int) -> bool:
+        then = dataclasses.replace(trials, k=n - misses if above else misses, n=n)
+        return _state(demand, then) == ("cleared" if above else "blocked")
+
+    if not share:
+        return _least(0, MOST, decides)
+    counts = range(1, math.floor(share * MOST) + 1)
+    nearly = _real(float(limit if above else 1 - limit), share, _alpha(demand))
+    likely = counts[bisect_left(counts, True, key=nearly) :]
+    found = (_least(count, math.floor(count / share), decides) for count in likely)
+    return next((n for n in found if n is not None), None)
 
 
-def _fewest(rate: float, misses: Fraction, alpha: float) -> int | None:
-    """The fewest trials that show at least `rate`, below 1, where that share of them are misses.
+def _real(rate: float, share: Fraction, alpha: float) -> Callable[[int], bool]:
+    """Whether so many misses, `share` of a real number of trials, show at least `rate`.
 
-    So many misses decide if the most trials that hold no smaller a share of them do. With a real
-    number of trials in place of their floor that holds from one count on; below it, none decides.
+    P[Binomial(n, 1 - rate) <= f] is the regularised incomplete beta function at (n - f, f + 1).
     """
-    from scipy.special import bdtr, betainc  # noqa: PLC0415 - 100 ms that few runs need
+    from scipy.special import betainc  # noqa: PLC0415 - 100 ms that few runs need
 
-    if not misses:
-        return _showing(rate, 0, alpha) if bdtr(0, MOST, 1 - rate) <= alpha else None
-
-    def nearly(count: int) -> bool:
-        right = count * (1 / misses - 1)
-        return count > 0 and float(betainc(float(right), count + 1, rate)) <= alpha
-
-    counts = range(math.ceil(misses * MOST) + 1)
-    for count in counts[bisect_left(counts, True, key=nearly) :]:
-        if float(bdtr(count, math.floor(count / misses), 1 - rate)) <= alpha:
-            return _showing(rate, count, alpha)
-    return None
+    odds = float(1 / share - 1)
+    return lambda f: float(betainc(f * odds, f + 1, rate)) <= alpha * (1 + _ROUNDING)
 
 
-def _showing(rate: float, misses: int, alpha: float) -> int:
-    """The fewest trials with so many misses whose one-sided bound reaches `rate`."""
-    from scipy.special import bdtr  # noqa: PLC0415 - 100 ms that few runs need
-
-    def shown(n: int) -> bool:
-        return n > misses and float(bdtr(misses, n, 1 - rate)) <= alpha
-
-    enough = misses + 1
-    while not shown(enough):
-        enough *= 2
-    return bisect_left(range(enough + 1), True, key=shown)
+def _least(misses: int, most: int, decides: Callable[[int, int], bool]) -> int | None:
+    """The fewest trials, up to `most`, that decide with so many misses."""
+    if not decides(misses, most):
+        return None
+    trials = range(max(1, misses), most + 1)
+    return trials[bisect_left(trials, True, key=lambda n: decides(misses, n))]
