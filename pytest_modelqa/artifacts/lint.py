@@ -7,6 +7,7 @@ is not listed is compared by layers, width and vocabulary alone, so that nothing
 from __future__ import annotations
 
 import json
+import operator
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -304,7 +305,7 @@ def _tokenizer(folder: Path, facts: Facts, shapes: Mapping[str, Shape]) -> None:
     try:
         data = json.loads(file.read_text(encoding="utf-8"))
         ids = [*data["model"]["vocab"].values(), *(t["id"] for t in data.get("added_tokens", ()))]
-        highest = max(ids)
+        highest = max(map(operator.index, ids))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return  # another tokenizer model than BPE or WordPiece: its ids are not listed by name
     if rows := shapes.get("model.embed_tokens.weight"):
