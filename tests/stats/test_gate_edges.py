@@ -54,7 +54,7 @@ def test_a_gauge_holds_what_was_given_and_what_was_computed() -> None:
         high=2 * high / (1 + high),
         lower=2 * (bound := clopper_pearson_lower(40, 45, 0.1)) / (1 + bound),
         state="inconclusive",
-        needed=math.ceil(searched(0.9 / 1.1, 40, 45, 0.9) * 100 / 45),
+        needed=140,
         confusion=found,
         paired=pairs,
     )
@@ -80,6 +80,17 @@ def test_the_fewest_answers_are_those_that_a_search_finds(
     assert found.needed == searched(threshold, passed, n, confidence)
 
 
+@pytest.mark.parametrize("right", [40, 35])
+def test_an_f1_needs_what_its_trials_need(right: int) -> None:
+    """Above its threshold and below it: 0.9 is 9 right trials of 11."""
+    demand = Demand(kind="ship", metric="f1", threshold=0.9, confidence=0.9)
+    found = Confusion(
+        true_positive=right, false_negative=45 - right, false_positive=0, true_negative=55
+    )
+    needed = measured(demand, passed=right + 55, n=100, confusion=found).needed
+    assert needed == math.ceil(searched(0.9 / 1.1, right, 45, 0.9) * 100 / 45)
+
+
 @settings(max_examples=40, deadline=None)
 @given(st.integers(1, 60), st.data(), st.sampled_from([0.3, 0.5, 0.8, 0.9]))
 def test_the_fewest_answers_are_those_that_a_search_finds_anywhere(
@@ -101,6 +112,16 @@ def test_more_answers_than_anyone_asks_for_are_none() -> None:
     needed = gauge(0.95, 9505, 10_000).needed
     assert needed is not None
     assert 10_000 < needed <= MOST
+
+
+def test_few_misses_among_very_many_are_counted_up_to_the_last() -> None:
+    """One of half a million: two of a million show more, three would be too many trials."""
+    needed = gauge(0.999_992, 499_999, 500_000).needed
+    assert needed is not None
+    assert 500_000 < needed < MOST
+    assert gauge(0.999_992, needed - 2, needed).state == "cleared"
+    assert gauge(0.999_992, needed - 3, needed - 1).state == "inconclusive"
+    assert gauge(0.999_994, 499_999, 500_000).needed is None
 
 
 def test_a_bound_that_is_the_threshold_clears() -> None:

@@ -42,6 +42,8 @@ def test_the_upper_bound_mirrors_the_lower_at_any_confidence(alpha: float) -> No
 
 def test_an_upper_end_never_passes_certainty() -> None:
     assert all(wilson(n - 1, n, z)[1] <= 1 for n in range(2, 60) for z in (0.5, 1.96, 8.0))
+    ends = [(wilson(0, n)[0], wilson(n, n)[1]) for n in range(1, 60)]
+    assert set(ends) == {(0.0, 1.0)}, "whatever is left of rounding"
 
 
 def test_a_share_out_of_range_is_named() -> None:
