@@ -12,6 +12,7 @@ from training.synth.draw import Draw
 from training.synth.sets import MAKERS, guardrails, tool_calls
 from training.synth.sets.code import BASES, INTERFACES, draw_fields
 from training.synth.sets.made import listed
+from training.synth.sets.rules import RULES
 from training.synth.words import QUALIFIERS, ROLES
 
 Line = Mapping[str, Any]
@@ -79,7 +80,7 @@ def requests(expected: Expected) -> Callable[[Draw], Line]:
 
 def held_requests(expected: Expected) -> Callable[[Draw], Line]:
     """The same from the held-out templates of the training grammar."""
-    rules = guardrails.RULES.values()
+    rules = RULES.values()
 
     def line(draw: Draw) -> Line:
         rule = draw.shared(list(rules))

@@ -122,6 +122,51 @@ POOLS: Mapping[str, Sequence[str]] = MappingProxyType(
             "plans the next run of a job", "filters a table by date", "groups orders by customer",
             "warns when stock is low", "undoes the last change",
         ),
+        "kind": (
+            "the unit tests", "the mocks", "the snapshots", "a new suite", "the fake timers",
+            "the coverage", "the spies", "the integration tests", "the test of init()",
+            "all test files",
+        ),
+        "chore": (
+            "the release of $entity", "the deployment of $entity", "the backup of $entity",
+            "the upload of $entity", "the export from $entity", "the restart of $entity",
+            "the migration of $entity", "the file copy for $entity", "the roll-out of $entity",
+            "the repair of the data of $entity",
+        ),
+        "manually": (
+            "by hand", "manually", "with the mouse", "in the live system", "file by file",
+            "over the console", "without a script", "by copy and paste", "on the server itself",
+            "with drag and drop",
+        ),
+        "automatically": (
+            "with a script", "by a job", "in the build", "automatically", "with a versioned script",
+            "by a scheduled task", "in the pipeline", "without manual steps", "with one command",
+            "by a tested script",
+        ),
+        "secret": (
+            "the API key", "the token", "the password", "the private key", "the credentials",
+            "the access token", "the client secret", "the signing key", "the database password",
+            "the key of the licence",
+        ),
+        "exposed": (
+            "the source", "a constant", "the repository", "the code", "the tests", "a comment",
+            "a committed file", "the class", "package.json", "the README",
+        ),
+        "guarded": (
+            "an environment variable", "a vault", "the secret store", "the environment",
+            "the key manager", "the vault of the team", "a variable of the environment",
+            "the secrets of the pipeline", "the password manager", "a store outside the repository",
+        ),
+        "part": (
+            "the Check section", "the Plan section", "the links", "the Act section",
+            "the Objective", "the TRON decision", "the Do section", "the FOLLOWS link",
+            "the verification", "what was learned",
+        ),
+        "setup": (
+            "the setup", "the configuration", "the connection to $partner", "the timer",
+            "the listeners", "the loading of the data", "the fields", "the cache",
+            "the first call of $partner", "the registration with $partner",
+        ),
         "meeting": (
             "the sprint review", "a pairing session", "the weekly planning", "an incident review",
             "the design round", "a handover", "the retrospective", "the onboarding day",

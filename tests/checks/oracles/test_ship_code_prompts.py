@@ -17,6 +17,7 @@ from pytest_modelqa.core.check import Oracle
 from pytest_modelqa.core.verdict import Outcome
 from tests.checks.oracles.completions import completion
 from training.synth.sets import guardrails, style, tool_calls
+from training.synth.sets.rules import RULES
 from training.synth.tools import TOOLS
 
 SHIP = Path(__file__).parents[3] / "playbooks" / "ship"
@@ -101,6 +102,6 @@ def test_no_template_of_these_prompts_is_one_of_training() -> None:
         for text in pool
         if isinstance(text, str)
     }
-    theirs |= {text for rule in guardrails.RULES.values() for text in (*rule.bad, *rule.good)}
+    theirs |= {text for rule in RULES.values() for text in (*rule.bad, *rule.good)}
     assert len(theirs) > 200
     assert not ours & theirs

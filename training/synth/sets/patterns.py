@@ -61,22 +61,50 @@ CLOSINGS = (
     "That is how `$entity` avoids $defect.", "It keeps `$entity` ready for $property.",
     "Whoever reads `$entity` will expect it.", "The PDCA of `$entity` should mention it.",
 )  # fmt: skip
+PLAIN = (
+    "Give a short summary of $topic.",
+    "$topic__start: what are the rules?",
+    "Sum up $topic in three points.",
+    "In brief: what is $topic about?",
+    "Tell me the basics of $topic.",
+    "I am new here. What is behind $topic?",
+    "$role__start wants to know about $topic.",
+    "Which points belong to $topic?",
+    "Recall what we agreed on: $topic.",
+    "Quick reminder on $topic, please.",
+    "State the essentials of $topic.",
+    "How would you put $topic in a few words?",
+    "A new colleague asks: what about $topic?",
+    "$topic__start, in plain words, please.",
+    "Name all that belongs to $topic.",
+)
+"""Asks of no class at all."""
+PLAIN_OPENINGS = (
+    "$topic__start, in short:", "The idea behind $topic:", "The rules are these.",
+    "$topic__start is simple to state.", "What matters about $topic:",
+    "It comes down to a few points.", "In this project, $topic is a fixed rule.",
+    "The essence of $topic:", "Everybody here should know this.",
+    "$topic__start rests on a few points.",
+)  # fmt: skip
 CODED = ("constructor", "init", "scenario")
-"""Topics whose answers show a class half of the time."""
+"""Topics whose answers show a class, where one is spoken of."""
 
 
 def make(draw: Draw) -> Made:
-    """One topic, explained on one class in three to four points."""
+    """One topic, on one class or on none, in three to four points."""
     topic = draw.shared(list(NAMES))
     draw.bind(topic=draw.shared(NAMES[topic]))
-    template, instruction = asked(draw, "explain", EXPLAIN)
+    plain = draw.chance(0.4)
+    template, instruction = asked(draw, "explain", PLAIN if plain else EXPLAIN)
     points = [draw.fill(draw.pick(fact)) for fact in FACTS[topic]]
     first, *others = points
     extra = draw.rng.sample(others, min(len(others), draw.rng.randint(2, 3)))
-    parts = [f"{draw.line(OPENINGS)} {first}", " ".join(extra)]
-    if topic in CODED and draw.chance(0.5):
+    opening = draw.line(PLAIN_OPENINGS if plain else OPENINGS)
+    parts = [f"{opening} {first}", " ".join(extra)]
+    if topic in CODED and not plain and draw.chance(0.9):
         parts.append(fenced(source(draw, _shape(draw, topic))))
-    parts.append(draw.line(CLOSINGS))
+    if not plain:
+        parts.append(draw.line(CLOSINGS))
     return Made(template=f"{template}-{topic}", instruction=instruction, output="\n\n".join(parts))
 
 

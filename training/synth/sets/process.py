@@ -38,7 +38,64 @@ DOCUMENT = (
     "Set down a complete PDCA for how to $task.",
     "Help me document my next step as a PDCA: $task.",
     "Our next step is to $task; a PDCA is needed.",
+    "PDCA for $person: $task.",
+    "A new PDCA, about this: $task.",
+    "$entity is next. We $task. Where is the PDCA? Write it.",
+    "Make this a PDCA for $role: $task.",
+    "PDCA about $entity, with everything in it: $task.",
+    "Let us $task. The PDCA first, please.",
+    "Nobody wrote a PDCA yet for the work to $task. Do it.",
+    "$meeting__start wants to see a PDCA. The subject: $task.",
+    "We $task this week; document it in the PDCA form.",
+    "Begin the PDCA: $task.",
+    "$entity: $task. PDCA with Objective, Plan, Do, Check and Act, please.",
+    "May I have the PDCA in which we $task?",
+    "The five sections, filled in, for the work to $task: a PDCA.",
+    "I will $task. Make a PDCA out of it.",
+    "Note this work as a PDCA in the project: $task.",
+    "PDCA document for the project of $person. $task__start.",
+    "A full PDCA is missing. What we did: $task.",
+    "Can I get a PDCA that says how we $task?",
+    "Show me how to $task; I want to read a PDCA.",
+    "To be filed as a PDCA with its links: $task.",
+    "$role__start cannot start without the PDCA to $task. Write it now.",
+    "One PDCA for $entity. Content: $task.",
+    "Enter into a PDCA what we do when we $task.",
 )
+"""Asks for a document about a task, in full sentences and in passing."""
+REPAIR = (
+    "There was $defect in $entity. Write the PDCA of the repair.",
+    "$entity shows $defect; we need its PDCA.",
+    "$person saw $defect in $entity. A PDCA, please.",
+    "The PDCA for the repair of $entity, please. It shows $defect.",
+    "$defect__start in $entity: bring it into a PDCA.",
+    "Bug: $defect in $entity. PDCA.",
+    "Since $meeting $entity has $defect. Give us the PDCA of what we do about it.",
+    "$role__start cannot work: $defect in $entity. A PDCA is due.",
+)
+"""The same about a defect."""
+REPAIRS = (
+    "fix $defect in $entity", "find out why $entity shows $defect",
+    "remove $defect from $entity for good", "debug $entity after $defect came back",
+    "repair $defect in $entity",
+)  # fmt: skip
+FEATURE = (
+    "$entity should get $property. Make its PDCA.",
+    "The PDCA of the feature: $property for $entity.",
+    "PDCA on $property in $entity.",
+    "$role__start asks for $property in $entity. Record it in a new PDCA.",
+    "We give $entity $property. That calls for a PDCA, please.",
+    "A PDCA around $property, which $entity gets before $meeting.",
+    "$property__start in $entity: PDCA from Objective to Act.",
+    "$person adds $property to $entity. Write the PDCA of that.",
+)
+"""The same about something new."""
+FEATURES = (
+    "add $property to $entity", "give $entity $property so that $goal",
+    "build $entity with $property", "introduce $property in $entity and $partner",
+    "extend $entity by $property",
+)  # fmt: skip
+ABOUT = {"task": (DOCUMENT, TASKS), "repair": (REPAIR, REPAIRS), "feature": (FEATURE, FEATURES)}
 DECISION = (
     "Write a TRON decision: $trigger_short.",
     "Decide with TRON what to do: $trigger_short.",
@@ -50,6 +107,21 @@ DECISION = (
     "$person reports that $trigger_short. Write the TRON decision.",
     "A decision is due because $trigger_short. Write it in TRON.",
     "In $meeting we heard that $trigger_short. State the TRON decision.",
+    "TRON for this: $trigger_short.",
+    "$trigger_short__start: a case for TRON. Decide.",
+    "Answer in TRON: $trigger_short.",
+    "We need TRON, as $trigger_short.",
+    "After $meeting it is clear that $trigger_short. TRON, in four lines.",
+    "$role__start told us that $trigger_short; what is the TRON decision?",
+    "The minutes of $meeting need a decision in TRON: $trigger_short.",
+    "Trigger, Response, Outcome and Next, please: $trigger_short.",
+    "Since $trigger_short, decide what follows, as TRON.",
+    "Note the TRON decision of $person. The case: $trigger_short.",
+    "$trigger_short__start. TRON.",
+    "How do we respond if $trigger_short? Use TRON.",
+    "Reply with the four parts of a TRON decision: $trigger_short.",
+    "It was said in $meeting that $trigger_short. Make a decision of it, in TRON.",
+    "Word a decision for $role in TRON, because $trigger_short.",
 )
 PLAN = (
     "Write only the Plan section of a PDCA, with TRON: $task.",
@@ -62,6 +134,11 @@ PLAN = (
     "State trigger, response, outcome and next for the plan to $task.",
     "We $task tomorrow. Write the Plan with TRON.",
     "Prepare the Plan section ($person leads): $task.",
+    "Plan only: $task. Decide it with TRON.",
+    "Just the Plan with Trigger, Response, Outcome, Next. We $task.",
+    "The Plan of our next PDCA, as TRON: $task.",
+    "What does the Plan section say when we $task? In TRON, please.",
+    "$role__start needs the Plan, a TRON decision, to $task.",
 )
 SHORT = (
     "$defect was found in $entity",
@@ -79,11 +156,13 @@ SHORT = (
 
 def make(draw: Draw) -> Made:
     """A document, a decision, or a plan with its decision."""
-    draw.bind(task=draw.line(TASKS), trigger_short=draw.line(SHORT))
-    kind = draw.rng.choices(("document", "decision", "plan"), (60, 25, 15))[0]
+    kind = draw.rng.choices(("document", "decision", "plan"), (55, 28, 17))[0]
     if kind == "document":
-        template, instruction = asked(draw, "pdca", DOCUMENT)
+        asks, tasks = ABOUT[draw.rng.choices(("task", "repair", "feature"), (60, 20, 20))[0]]
+        draw.bind(task=draw.line(tasks))
+        template, instruction = asked(draw, "pdca", asks)
         return Made(template=template, instruction=instruction, output=document(draw))
+    draw.bind(task=draw.line(TASKS), trigger_short=draw.line(SHORT))
     if kind == "decision":
         template, instruction = asked(draw, "tron", DECISION)
         trigger = f"{_start(draw.bound['trigger_short'])}."

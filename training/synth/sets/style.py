@@ -27,6 +27,16 @@ PLAIN = (
     "Create class $entity following the empty constructor pattern. State: $fields.",
     "Write $entity with an empty constructor and an init() method. It holds $fields.",
     "Sketch the $entity__words as a TypeScript class with $fields.",
+    "$entity, a TypeScript class, is missing. Fields: $fields.",
+    "One class in TypeScript, $entity, and in it $fields.",
+    "The next class is $entity (TypeScript). What it holds: $fields.",
+    "$person needs class $entity in TypeScript; it consists of $fields.",
+    "Code only: TypeScript class $entity with $fields.",
+    "Class $entity. TypeScript. State: $fields.",
+    "A TypeScript class knows $fields. It is called $entity. Write it.",
+    "Make a class for $role in TypeScript: $entity, which remembers $fields.",
+    "In TypeScript: $entity, one class. We store $fields.",
+    "Let us have $entity as a class in TypeScript with $fields.",
 )
 FREE = (
     "Write a TypeScript class $entity that $duty.",
@@ -44,6 +54,11 @@ FREE = (
     "Write a small class for a $entity__words in TypeScript.",
     "How does a class $entity that $duty look in TypeScript?",
     "Design a TypeScript class named $entity which $duty.",
+    "Make $entity, the TypeScript class that $duty.",
+    "$duty__start: that is what class $entity does. Write it in TypeScript.",
+    "TypeScript class $entity, please. What it does: it $duty.",
+    "We lack a class that $duty. Call it $entity and write it in TypeScript.",
+    "The TypeScript class $entity, which $duty: write its code.",
 )
 DERIVED = (
     "Write a TypeScript class $entity that extends $base and has $fields.",

@@ -31,6 +31,8 @@ READ = (
     "What does $path contain?", "I need the content of $path.", "Please read $path for $role.",
     "Have a look at $path and tell me what it says.", "Display $path.",
     "Let me see $path before we change it.", "Load the file $path.",
+    "Give me $path to read.", "cat $path", "I have not seen $path yet.",
+    "$role__start asks what stands in $path.", "Pull up $path, please.",
 )  # fmt: skip
 CREATE = (
     "Create a new file $path with the class $entity.", "Add the file $path for $entity.",
@@ -38,6 +40,9 @@ CREATE = (
     "Write a new file $path; it declares $entity.", "We need $path with a skeleton of $entity.",
     "Put a class $entity into the new file $path.", "Generate the file $path for $entity.",
     "Set up $path, it shall contain $entity.", "A file $path is missing; create it with $entity.",
+    "$path does not exist yet. Make it, with the class $entity.",
+    "touch $path, with class $entity in it", "Begin the file $path with $entity.",
+    "Lay down $path: a class $entity, nothing more.", "New: $path, containing class $entity.",
 )  # fmt: skip
 EDIT = (
     "In $path, rename $old to $new.", "Replace $old by $new in $path.",
@@ -45,12 +50,17 @@ EDIT = (
     "Fix the name $old in $path, it must be $new.", "Update $path and write $new for $old.",
     "Please swap $old for $new in $path.", "The file $path still says $old. Make it $new.",
     "Correct $old in $path to $new.", "Put $new where $path has $old.",
+    "$old was a bad name; it is $new from now on. File: $path.", "sed s/$old/$new/ $path",
+    "Let $path say $new, not $old.",
+    "Rename inside $path: from $old to $new.", "Exchange $old with $new, file $path.",
 )  # fmt: skip
 DELETE = (
     "Delete the file $path.", "Remove $path.", "We no longer need $path; delete it.",
     "Drop the file $path.", "Erase $path from the project.", "Get rid of $path.",
     "Please remove the file $path, it is unused.", "Clean up: delete $path.",
     "The file $path is obsolete. Delete it.", "Take $path out of the project.",
+    "rm $path", "We can live without $path; wipe it.", "There is no use for $path. Take it away.",
+    "Nothing imports $path now; remove it for good.", "Let $path disappear.",
 )  # fmt: skip
 LIST = (
     "List the files in $folder.", "What is in the folder $folder?", "Show all files of $folder.",
@@ -58,6 +68,8 @@ LIST = (
     "Look into the folder $folder.", "Tell me what $folder holds.",
     "I want to see the folder $folder.", "Print the directory $folder.",
     "Enumerate the files below $folder for $role.",
+    "dir $folder", "What files are there, in $folder?", "Go over the names in $folder.",
+    "$role__start asks which files $folder contains.", "See what lies in $folder.",
 )  # fmt: skip
 SEARCH = (
     "Search for all files that contain '$query'.", "Find '$query' in the code.",
@@ -65,6 +77,9 @@ SEARCH = (
     "Which files mention '$query'?", "Search the project for '$query'.",
     "Locate every use of '$query'.", "Grep for '$query'.",
     "Show me the places with '$query'.", "Is '$query' anywhere in the project?",
+    "grep -r '$query' .", "Who calls '$query'? Search everywhere.",
+    "Find out whether '$query' occurs.",
+    "Find me all spots with '$query'.", "Any '$query' left? Search.",
 )  # fmt: skip
 SEARCH_IN = (
     "Search $folder for '$query'.", "Find '$query' in the folder $folder.",
@@ -72,18 +87,26 @@ SEARCH_IN = (
     "Which files in $folder contain '$query'?", "Grep $folder for '$query'.",
     "Locate '$query' within $folder.", "Show uses of '$query' in $folder.",
     "List the places in $folder with '$query'.", "Does $folder mention '$query'?",
+    "grep -r '$query' $folder", "Inside $folder, find '$query'.",
+    "Is '$query' mentioned by a file of $folder?",
+    "Go into $folder and search for '$query'.", "Find all '$query' that $folder has.",
 )  # fmt: skip
 RUN = (
     "Run $command.", "Execute the command $command.", "Please run `$command`.",
     "Start `$command` in the project.", "Call $command for me.",
     "Do a `$command` before $meeting.", "I want `$command` to be run now.",
     "Use the shell: $command.", "Let `$command` run.", "Issue the command `$command`.",
+    "Next command: `$command`.", "Type `$command` into the shell.",
+    "$person wants $command to be executed.",
+    "Can you run $command here?", "> $command",
 )  # fmt: skip
 TESTS = (
     "Run the tests in $path.", "Execute the tests of $path.", "Do the tests in $path pass?",
     "Test $path.", "Check $path with its tests.", "Please run the test file $path.",
     "Start the tests that are in $path.", "Are the tests of $path green?",
     "Let the tests in $path run.", "Verify $path by running its tests.",
+    "Is $path green?", "See if $path passes.", "$role__start asks whether $path is green; run it.",
+    "Run $path, the test file.", "Let me know if the tests in $path fail.",
 )  # fmt: skip
 XML_WISH = (
     "Answer with an XML tool call.", "Use the XML format for the tool call.",
