@@ -16,7 +16,7 @@ from training.data.leakage import leaks
 from training.records import Record, RecordFile
 from training.synth import generate
 from training.synth.draw import share
-from training.synth.sets.process import DECISION, DOCUMENT, PLAN
+from training.synth.sets.process import DECISION, DOCUMENT, FEATURE, PLAN, REPAIR
 
 FILES = sorted(path.stem for path in FOLDER.glob("*.jsonl"))
 PROCESS = ("pdca_quality", "pdca_schema", "tron")
@@ -41,7 +41,7 @@ def trained() -> tuple[RecordFile, ...]:
 
 def trained_templates() -> list[re.Pattern[str]]:
     """The templates that training draws from, with anything in place of a slot."""
-    pools = (DOCUMENT, DECISION, PLAN)
+    pools = (DOCUMENT, REPAIR, FEATURE, DECISION, PLAN)
     texts = [text for pool in pools for text in share(pool, "train")]
     return [re.compile(re.sub(r"\\\$[a-z_]+", ".+", re.escape(text))) for text in texts]
 

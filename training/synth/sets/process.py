@@ -38,7 +38,7 @@ DOCUMENT = (
     "Set down a complete PDCA for how to $task.",
     "Help me document my next step as a PDCA: $task.",
     "Our next step is to $task; a PDCA is needed.",
-    "PDCA for $person: $task.",
+    "In the words of $person, to be kept as a PDCA: $task.",
     "A new PDCA, about this: $task.",
     "$entity is next. We $task. Where is the PDCA? Write it.",
     "Make this a PDCA for $role: $task.",
