@@ -23,7 +23,6 @@ REASONS: Mapping[tuple[str, str], str] = {
     ("gates.x__needed", "range(math.floor"): "equal: without a miss nothing is ever near",
     ("gates.x__needed", "range(2,"): "equal: what is undecided has a miss, and one more decides",
     ("gates.x__real", "f - 1"): "equal: only where the search begins, and earlier",
-    ("gates.x__needed", "(above) and False"): "equal: only where the search begins, and earlier",
     ("gates.x__real", "(2 + _ROUNDING)"): "equal: only where the search begins, and earlier",
     ("gates.x__real", "< alpha"): "equal: only where the search begins",
     ("gates.x__real", "alpha / (1"): "equal but for the rounding of a tail probability",
