@@ -54,7 +54,7 @@ def decide(record: RunRecord) -> ShipDecision | None:
         *_of_run(record, policy),
         *_of_harnesses(lines, [result for _, result in harnesses]),
         *_of_bytes(record, policy, [*gateways, *harnesses, *canaries]),
-        *_of_overall(overall, policy),
+        *_of_overall(overall, policy, lines),
         *_of_canaries(canaries),
         *_of_gateways(gateways),
     ]
@@ -183,13 +183,18 @@ def _of_bytes(record: RunRecord, policy: ShipPolicy, cases: _Cases) -> Iterator[
         yield f"Measured on another artifact than {policy.artifact}: {_some(other)}."
 
 
-def _of_overall(overall: Fraction | None, policy: ShipPolicy) -> Iterator[str]:
+def _of_overall(
+    overall: Fraction | None, policy: ShipPolicy, lines: Iterable[HarnessLine]
+) -> Iterator[str]:
+    """A harness of kind quality blocks in no other way, so that it is named here."""
     if overall is None:
         yield "There is no overall score: it is the mean of all harnesses."
     elif overall < Fraction(repr(float(policy.min_overall))):
+        low = [line.name for line in lines if line.kind == "quality" and not line.passed]
+        names = f"; not cleared: {_some(low)}" if low else ""
         yield (
             f"The overall score is {float(overall) * 100:.4g} %, "
-            f"below {policy.min_overall * 100:.4g} %."
+            f"below {policy.min_overall * 100:.4g} %{names}."
         )
 
 

@@ -33,6 +33,11 @@ from pytest_modelqa.engines.tracing import Watch
 from pytest_modelqa.engines.vocabulary import Entries
 
 _BATCH = 512
+_AMX = b"AMX_INT8 = 1"
+"""Of a build that lays weights out for tiles. Compiled by gcc 11 or 12 its first answer is a
+segmentation fault: the tiles' configuration is optimised away (llama.cpp #20824, #26954). Such a
+build is told to leave weights as the file has them.
+"""
 _LOG: list[str] = []
 
 
@@ -73,6 +78,7 @@ class LlamaCpp:
         lc.llama_backend_init()
         parameters = lc.llama_model_default_params()
         parameters.n_gpu_layers = 999 if gpu else 0
+        parameters.use_extra_bufts = _AMX not in lc.llama_print_system_info()
         model = lc.llama_model_load_from_file(str(artifact).encode(), parameters)
         if not model:
             raise Refused(f"llama.cpp cannot load the model: {_last_error()}", where=str(artifact))

@@ -165,6 +165,16 @@ def test_a_mean_below_the_threshold_says_both() -> None:
     assert found.reasons == ("The overall score is 85 %, below 92.5 %.",)
 
 
+def test_a_mean_below_the_threshold_names_the_harnesses_that_block_in_no_other_way() -> None:
+    found = of(
+        harness("a", 100),
+        harness("b", 50, threshold=0.75),
+        harness("c", 50, threshold=0.75, kind="quality"),
+        harness("d", 25, threshold=0.75, kind="quality"),
+    )
+    assert found.reasons[1:] == ("The overall score is 56.25 %, below 90 %; not cleared: c, d.",)
+
+
 @pytest.mark.parametrize(("failing", "more"), [(20, ""), (21, " and 1 more"), (23, " and 3 more")])
 def test_twenty_canaries_are_named_and_the_others_counted(failing: int, more: str) -> None:
     found = of(harness("a", 100), *(canary(f"c{i}", [False]) for i in range(failing)))

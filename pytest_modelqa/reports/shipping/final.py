@@ -43,6 +43,8 @@ def final_report(record: RunRecord, ship: ShipDecision) -> dict[str, Any]:
         "failures": [line.name for line in ship.harnesses if not line.passed],
         "artifacts": [asdict(a) for a in record.artifacts],
         "speed": _speed(record),
+        "machine": record.run.machine,
+        "versions": record.run.versions,
     }
 
 
