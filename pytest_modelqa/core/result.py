@@ -86,8 +86,8 @@ class RunRecord:
     """One playbook's merged evidence: everything a report needs, from one or several runs.
 
     `incidents` are deaths of workers that no request could be blamed for. `engine_s` are the
-    seconds that workers took for what the runs asked themselves, `resumed` counts the answers that
-    they took from earlier evidence.
+    seconds in which at least one worker answered what the runs asked themselves, `resumed` counts
+    the answers that they took from earlier evidence.
     """
 
     run: RunInfo

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pytest_modelqa.core.answer import Failure, Generation
 from pytest_modelqa.core.comparison.tensors import REQUESTS as STORED
@@ -138,7 +138,7 @@ class Answers:
                 "answer": written(answered.answer),
                 "seconds": answered.seconds,
                 "resumed": resumed,
-                "time": now(),
+                "time": now("milliseconds"),
             }
         )
 
@@ -206,6 +206,6 @@ def _engine(source: Source, request: Request, mode: Mode) -> dict[str, Any]:
     return engine
 
 
-def now() -> str:
-    """UTC, ISO 8601, to the second."""
-    return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+def now(precision: Literal["seconds", "milliseconds"] = "seconds") -> str:
+    """UTC, ISO 8601."""
+    return datetime.now(UTC).isoformat(timespec=precision).replace("+00:00", "Z")

@@ -8,11 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
 from pytest_modelqa.core.result import ArtifactInfo, CaseResult, PlannedCase, RunInfo, RunRecord
 from pytest_modelqa.core.wire import decode
 from pytest_modelqa.runtime.stopping import settled
+
+Span = tuple[float, float]
+"""From when to when a worker answered, in seconds of one clock."""
 
 
 @dataclass(slots=True)
@@ -24,7 +28,7 @@ class _Gathered:
     answers: set[str] = field(default_factory=set)
     open: int = 0
     incidents: list[str] = field(default_factory=list)
-    engine_s: float = 0.0
+    spans: list[Span] = field(default_factory=list)
     resumed: int = 0
 
 
@@ -54,7 +58,9 @@ def _take(into: _Gathered, line: dict[str, Any]) -> None:
         case "answer":
             into.answers.add(line["key"])
             into.resumed += bool(line["resumed"])
-            into.engine_s += 0.0 if line["resumed"] else line["seconds"]
+            if not line["resumed"]:
+                end = datetime.fromisoformat(line["time"]).timestamp()
+                into.spans.append((end - line["seconds"], end))
         case "incident":
             into.incidents.append(f"{line['cell']}: {line['text']}")
         case "result":
@@ -86,6 +92,15 @@ def _record(g: _Gathered) -> RunRecord:
         artifacts=tuple(g.artifacts.values()),
         answers=len(g.answers),
         incidents=tuple(g.incidents),
-        engine_s=g.engine_s,
+        engine_s=covered(g.spans),
         resumed=g.resumed,
     )
+
+
+def covered(spans: Iterable[Span]) -> float:
+    """Seconds that lie in at least one span: two workers at a time count once."""
+    total, until = 0.0, float("-inf")
+    for begin, end in sorted(spans):
+        total += max(0.0, end - max(begin, until))
+        until = max(until, end)
+    return total

@@ -78,6 +78,7 @@ def _speed(record: RunRecord) -> dict[str, Any]:
     return {
         "generated_tokens": use.tokens,
         "tokens_per_second": use.tokens_per_s,
+        "tokens_per_second_in_all": use.tokens_per_s_in_all,
         "engine_seconds": use.engine_s,
         "wall_seconds": use.wall_s,
         "engine_share_of_wall": use.share,

@@ -12,10 +12,10 @@ from pytest_modelqa.core.result import RunRecord
 class EngineUse:
     """Of a run: tokens and the seconds of their decoding, seconds of the engine and in all.
 
-    `engine_s` counts what this run asked itself, not what it took from earlier evidence;
-    `wall_s` is from the first worker's start to the last's end, in whole seconds. `share` is None
-    where it says nothing: a run without fresh answers, shorter than a second, or of several
-    processes.
+    `engine_s` is when at least one worker answered what this run asked itself, not what it took
+    from earlier evidence; `wall_s` is from the first process's start to the last's end, in whole
+    seconds. `share` is None where it says nothing: a run without fresh answers, or shorter than a
+    second.
     """
 
     tokens: int
@@ -26,8 +26,13 @@ class EngineUse:
 
     @property
     def tokens_per_s(self) -> float | None:
-        """Generated tokens by seconds of decoding."""
+        """Generated tokens by seconds of decoding: the speed of one sequence."""
         return self.tokens / self.decode_s if self.decode_s > 0 else None
+
+    @property
+    def tokens_per_s_in_all(self) -> float | None:
+        """Of all sequences at a time, prompts included; None where some answers are not fresh."""
+        return self.tokens / self.engine_s if self.engine_s > 0 and not self.resumed else None
 
     @property
     def share(self) -> float | None:
@@ -40,7 +45,10 @@ class EngineUse:
     def sentence(self) -> str:
         """For a person."""
         rate = self.tokens_per_s
-        speed = f"{rate:.1f} tokens/s" if rate is not None else "no tokens"
+        speed = f"{rate:.1f} tokens/s a sequence" if rate is not None else "no tokens"
+        together = self.tokens_per_s_in_all
+        if rate is not None and together is not None:
+            speed += f", {together:.1f} in all"
         share = f"{self.share * 100:.0f} % of {self.wall_s:.0f} s" if self.share else "-"
         return f"Generated {self.tokens} tokens, {speed}; wall time in the engine: {share}."
 
