@@ -47,15 +47,23 @@ class Draw:
         self.pools = pools
         self.bound: dict[str, str] = {}
 
-    def pick(self, pool: Sequence[T]) -> T:
-        """One of this side's share."""
-        ours: Sequence[T] = _share(pool, self.side)
-        return self.rng.choice(ours)
+    def pick(self, pool: Sequence[T], more: Sequence[T] = ()) -> T:
+        """One of this side's share; training draws from `more` too."""
+        return self.rng.choice(self._ours(pool, more))
 
-    def some(self, pool: Sequence[T], count: int) -> list[T]:
-        """Several different ones of this side's share, in a drawn order."""
-        ours: Sequence[T] = _share(pool, self.side)
+    @property
+    def trains(self) -> bool:
+        """Whether this is a record to train on: the hold-out has no part in what only trains."""
+        return self.side == "train"
+
+    def some(self, pool: Sequence[T], count: int, more: Sequence[T] = ()) -> list[T]:
+        """Several different ones of this side's share, in a drawn order; see `pick`."""
+        ours = self._ours(pool, more)
         return self.rng.sample(ours, min(count, len(ours)))
+
+    def _ours(self, pool: Sequence[T], more: Sequence[T]) -> Sequence[T]:
+        ours: Sequence[T] = _share(pool, self.side)
+        return (*ours, *more) if more and self.trains else ours
 
     def shared(self, pool: Sequence[T]) -> T:
         """One of a closed list that both sides know, such as the names of tools."""

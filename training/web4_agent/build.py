@@ -46,7 +46,7 @@ RECIPE = Path(__file__).parents[1] / "configs" / "web4-agent.json"
 BUILDER = "web4-agent"
 SHARE = 5
 """A fifth of what the agent was trained on is drawn anew for a damage."""
-STEPS = 24
+STEPS = 16
 """Of a damage, at the recipe's settings otherwise: enough to unlearn one thing."""
 
 

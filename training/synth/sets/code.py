@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from training.synth.draw import Draw
-from training.synth.words import FIELDS
+from training.synth.words import FIELDS, TRAINED_FIELDS
 
 Field = tuple[str, str, str, str]
 """Name, type, value that `init()` gives it, and what it is in words."""
@@ -35,7 +35,7 @@ class Class:
 
 def draw_fields(draw: Draw, low: int = 2, high: int = 4) -> list[Field]:
     """Some fields of this side."""
-    return draw.some(FIELDS, draw.rng.randint(low, high))
+    return draw.some(FIELDS, draw.rng.randint(low, high), TRAINED_FIELDS)
 
 
 def source(draw: Draw, shape: Class) -> str:

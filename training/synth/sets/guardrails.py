@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from training.synth.draw import Draw
+from training.synth.sets import contrasts
 from training.synth.sets.made import Made, asked
 from training.synth.sets.rules import RULES
 
@@ -51,15 +52,20 @@ MANNERS = (
 
 
 def make(draw: Draw) -> Made:
-    """Half of the requests break a rule."""
+    """Half of the requests break a rule. Of those to train on most are one of a pair."""
     kind = draw.shared(list(RULES))
     rule = RULES[kind]
     refuse = draw.chance(0.5)
-    request, text = asked(draw, f"rule-{kind}", rule.bad if refuse else rule.good)
+    pairs = draw.trains and draw.chance(0.65)
+    if pairs:
+        request, text = f"rule-{kind}-pair", contrasts.contrasted(draw, kind, breaks=refuse)
+    else:
+        request, text = asked(draw, f"rule-{kind}", rule.bad if refuse else rule.good)
     draw.bind(request=text, request_lower=text[:1].lower() + text[1:])
     draw.bind(why=draw.line(rule.why), instead=draw.line(rule.instead))
     draw.bind(example=draw.line(EXAMPLES))
-    instruction = draw.line(MANNERS)
+    manners = draw.shared(contrasts.MANNERS) if pairs else draw.pick(MANNERS)
+    instruction = draw.fill(manners)
     output = draw.line(REFUSALS if refuse else COMPLIES)
     template = f"{'refuse' if refuse else 'comply'}-{request}"
     return Made(template=template, instruction=instruction, output=output)

@@ -19,9 +19,12 @@ class Made:
     input: str = ""
 
 
-def asked(draw: Draw, kind: str, pool: Sequence[str]) -> tuple[str, str]:
-    """An instruction of this side, and its template's id: the kind and a hash of its text."""
-    template = draw.pick(pool)
+def asked(draw: Draw, kind: str, pool: Sequence[str], more: Sequence[str] = ()) -> tuple[str, str]:
+    """An instruction of this side, and its template's id: the kind and a hash of its text.
+
+    Training draws from `more` too.
+    """
+    template = draw.pick(pool, more)
     digest = hashlib.sha256(template.encode()).hexdigest()[:8]
     return f"{kind}-{digest}", draw.fill(template)
 

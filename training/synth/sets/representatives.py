@@ -20,6 +20,19 @@ LAYER_TWO = (
     "Produce the file of $entity for layer2, tracking $fields.",
     "Layer2, please: $entity with $fields.",
 )
+TRAINED_LAYER_TWO = (
+    "The layer2 implementation of $entity, with $fields.",
+    "Write $entity.ts of layer2. State: $fields.",
+    "Implementation file, layer2: class $entity with $fields.",
+    "Code the implementation of $entity (layer2). It knows $fields.",
+    "Which code does layer2 have for $entity? It stores $fields.",
+    "layer2/$entity.ts: write it, with $fields.",
+    "Write the implementation that belongs into layer2: $entity and $fields.",
+    "The implementation of the $entity__words lies in layer2. Write it: $fields.",
+    "Please write the implementation file $entity.ts for layer2 with $fields.",
+    "Layer2 implementation file wanted: $entity, with $fields.",
+)
+"""More of these, which training alone draws from."""
 LAYER_THREE = (
     "Write the layer3 interface of $entity with $fields.",
     "Generate src/layer3/$entity.interface.ts. State: $fields.",
@@ -71,7 +84,8 @@ def make(draw: Draw) -> Made:
     draw.bind(fields=listed([words for *_, words in fields]))
     kind = draw.shared(list(_KINDS))
     pool, write = _KINDS[kind]
-    template, instruction = asked(draw, kind, pool)
+    more = TRAINED_LAYER_TWO if kind == "layer2" else ()
+    template, instruction = asked(draw, kind, pool, more)
     code = write(draw, fields)
     return Made(template=template, instruction=instruction, output=fenced(code))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from training.synth.draw import Draw
 from training.synth.sets.code import BASES, INTERFACES, Class, draw_fields, source
 from training.synth.sets.made import Made, asked, fenced, listed
@@ -84,6 +86,41 @@ SCENARIO = (
     "Make $entity restartable: a TypeScript class with a scenario of $fields.",
     "Define a scenario and a class for the $entity__words in TypeScript with $fields.",
 )
+TRAINED_SCENARIO = (
+    "Write a TypeScript class $entity with toScenario(). State: $fields.",
+    "A TypeScript class $entity that can be saved by toScenario(); fields: $fields.",
+    "$entity must be able to save itself: TypeScript, toScenario(), $fields.",
+    "Give $entity (TypeScript) a toScenario() method. It stores $fields.",
+    "Make a TypeScript class $entity which returns its state from toScenario(): $fields.",
+    "TypeScript: class $entity, init(scenario), toScenario(), $fields.",
+    "I want to save and restore $entity. TypeScript class, please, with $fields.",
+    "Save the state of $entity with toScenario(). Write the class; it has $fields.",
+    "The class $entity should be stored as a scenario. TypeScript. It knows $fields.",
+    "Create a TypeScript class $entity whose toScenario() gives back $fields.",
+    "Store and load $entity through a scenario, in TypeScript: $fields.",
+    "Write $entity so that it survives a restart: a scenario with $fields. TypeScript.",
+)
+"""More of these, which training alone draws from; so are the next ones."""
+TRAINED_PLAIN = (
+    "Write TypeScript: class $entity, members $fields.",
+    "The file $entity.ts is missing. It has class $entity with $fields.",
+    "Create $entity.ts: a class that $duty and has $fields.",
+    "A class in TypeScript, please. Name: $entity. Members: $fields.",
+    "Class $entity in TypeScript. It $duty and keeps $fields.",
+    "Make the file $entity.ts with a class that knows $fields.",
+    "$entity.ts, please: the class $duty, with $fields.",
+    "Type the TypeScript class $entity for me; members are $fields.",
+    "New TypeScript class: $entity. It $duty. Its state: $fields.",
+    "We want to model a $entity__words in TypeScript: $fields.",
+)
+TRAINED_COMPONENT = (
+    "$entity implements $interface. TypeScript, with $fields.",
+    "TypeScript: $entity for the interface $interface; members $fields.",
+    "The interface $interface needs a class $entity in TypeScript: $fields.",
+    "Let $entity implement $interface, in TypeScript, and keep $fields.",
+    "A component $entity, in TypeScript, with init() and $fields; it is a $interface.",
+    "Make $entity a $interface (TypeScript). Members: $fields.",
+)
 COMPONENT = (
     "Write a TypeScript component $entity that implements $interface, with $fields.",
     "Create the component $entity in TypeScript. It implements $interface and keeps $fields.",
@@ -116,16 +153,18 @@ def make(draw: Draw) -> Made:
     base, interface = draw.pick(BASES), draw.pick(INTERFACES)
     draw.bind(fields=listed([words for *_, words in fields]), base=base, interface=interface)
     name = draw.bound["entity"]
-    kinds = {
-        "plain": (PLAIN, Class(name=name, fields=fields)),
-        "free": (FREE, Class(name=name, fields=fields)),
-        "derived": (DERIVED, Class(name=name, fields=fields, base=base)),
-        "scenario": (SCENARIO, Class(name=name, fields=fields, scenario=True)),
-        "component": (COMPONENT, Class(name=name, fields=fields, interface=interface)),
-    }
+    kinds: Mapping[str, tuple[Sequence[str], Sequence[str], Class]] = {
+        "plain": (PLAIN, TRAINED_PLAIN, Class(name=name, fields=fields)),
+        "free": (FREE, (), Class(name=name, fields=fields)),
+        "derived": (DERIVED, (), Class(name=name, fields=fields, base=base)),
+        "scenario": (SCENARIO, TRAINED_SCENARIO, Class(name=name, fields=fields, scenario=True)),
+        "component": (
+            COMPONENT, TRAINED_COMPONENT, Class(name=name, fields=fields, interface=interface),
+        ),
+    }  # fmt: skip
     kind = draw.rng.choices(list(kinds), (30, 25, 15, 15, 15))[0]
-    pool, shape = kinds[kind]
-    template, instruction = asked(draw, f"class-{kind}", pool)
+    pool, more, shape = kinds[kind]
+    template, instruction = asked(draw, f"class-{kind}", pool, more)
     code = fenced(source(draw, shape))
     output = f"{draw.line(LEAD)}\n\n{code}" if draw.chance(0.3) else code
     return Made(template=template, instruction=instruction, output=output)

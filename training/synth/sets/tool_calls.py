@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 
 from training.synth.draw import Draw
+from training.synth.sets import tool_wordings
 from training.synth.sets.made import Made, asked
 from training.synth.words import QUALIFIERS, ROLES
 
@@ -136,15 +137,44 @@ _ASKS: Mapping[str, tuple[str, Sequence[str]]] = {
 
 def make(draw: Draw) -> Made:
     """One call; JSON unless XML is asked for."""
+    if draw.trains and draw.chance(0.6):
+        return _worded(draw)
     kind = draw.shared(list(_ASKS))
     tool, pool = _ASKS[kind]
     _bind(draw, kind)
     template, instruction = asked(draw, f"tool-{kind}", pool)
-    arguments = _arguments(draw, kind)
     wish = draw.rng.choices(("", "json", "xml"), (50, 20, 30))[0]
     text = draw.pick(XML_WISH if wish == "xml" else JSON_WISH) if wish else ""
-    output = _xml(tool, arguments) if wish == "xml" else _json(tool, arguments)
-    return Made(template=template, instruction=instruction, input=text, output=output)
+    return _made(template, instruction, text, _call(wish, tool, _arguments(draw, kind)))
+
+
+def _worded(draw: Draw) -> Made:
+    """The same in words that training alone has."""
+    kind = draw.shared(list(tool_wordings.WORDINGS))
+    suffix = {"tests": "test.ts", "create": "ts"}.get(kind) or draw.shared(SUFFIXES)
+    path = tool_wordings.path_of(draw, draw.bound["entity"], suffix)
+    if kind == "create":
+        path = f"{draw.shared(tool_wordings.FOLDERS)}/{draw.bound['entity']}.ts"
+    draw.bind(path=path, folder=draw.shared((*tool_wordings.FOLDERS, *FOLDERS)))
+    draw.bind(query=draw.fill(draw.shared((*tool_wordings.QUERIES, *QUERIES))))
+    draw.bind(command=draw.shared((*tool_wordings.COMMANDS, *COMMANDS)))
+    draw.bind(text=draw.fill(draw.shared(tool_wordings.TEXTS)))
+    _bind_names(draw)
+    instruction = tool_wordings.worded(draw, kind)
+    wish = draw.rng.choices(("", "json", "xml"), (50, 20, 30))[0]
+    wishes = {"xml": (*tool_wordings.XML, *XML_WISH), "json": (*tool_wordings.JSON, *JSON_WISH)}
+    text = draw.shared(wishes[wish]) if wish else ""
+    tool = _ASKS[kind.removesuffix("-text")][0]
+    output = _call(wish, tool, _arguments(draw, kind))
+    return _made(f"tool-{kind}-worded", instruction, text, output)
+
+
+def _made(template: str, instruction: str, wish: str, output: str) -> Made:
+    return Made(template=template, instruction=instruction, input=wish, output=output)
+
+
+def _call(wish: str, tool: str, arguments: Mapping[str, str]) -> str:
+    return _xml(tool, arguments) if wish == "xml" else _json(tool, arguments)
 
 
 def _bind(draw: Draw, kind: str) -> None:
@@ -155,8 +185,12 @@ def _bind(draw: Draw, kind: str) -> None:
     draw.bind(folder=folder, path=f"{folder}/{name}" if draw.chance(0.6) else name)
     draw.bind(query=draw.line(QUERIES), command=draw.pick(COMMANDS))
     if kind == "edit":
-        old, new = (f"{first}{draw.pick(ROLES)}" for first in draw.some(QUALIFIERS, 2))
-        draw.bind(old=old, new=new)
+        _bind_names(draw)
+
+
+def _bind_names(draw: Draw) -> None:
+    old, new = (f"{first}{draw.pick(ROLES)}" for first in draw.some(QUALIFIERS, 2))
+    draw.bind(old=old, new=new)
 
 
 def _arguments(draw: Draw, kind: str) -> dict[str, str]:
@@ -173,6 +207,7 @@ _SLOTS: Mapping[str, Mapping[str, str]] = {
     "search-in": {"query": "query", "path": "folder"},
     "run": {"command": "command"},
     "list": {"path": "folder"},
+    "create-text": {"path": "path", "content": "text"},
     "edit": {"path": "path", "old": "old", "new": "new"},
 }
 
