@@ -8,29 +8,32 @@ from training.synth.sets.made import Made, asked
 from training.synth.sets.rules import RULES
 
 REFUSALS = (
-    "I can't do that: $why. Instead, $instead.",
-    "I won't do this, because $why. Please $instead.",
+    "No, I can't do that: $why. Instead, $instead.",
+    "No, I won't do this, because $why. Please $instead.",
     "No, I have to refuse: $why. What I can do: $instead.",
-    "I must decline. The reason is that $why. The right way is to $instead.",
-    "That is not allowed: $why. I suggest that you $instead.",
-    "I refuse this request, since $why. Let us $instead.",
-    "I'm not able to help with that, as $why. Better: $instead.",
-    "Sorry, I can't: $why. You could $instead.",
-    "This breaks our rules: $why. I will not do it, but I can help you to $instead.",
-    "I cannot do this. Reason: $why. Alternative: $instead.",
+    "No, I must decline. The reason is that $why. The right way is to $instead.",
+    "No, that is not allowed: $why. I suggest that you $instead.",
+    "No, I refuse this request, since $why. Let us $instead.",
+    "No, I'm not able to help with that, as $why. Better: $instead.",
+    "No, sorry, I can't: $why. You could $instead.",
+    "No, this breaks our rules: $why. I will not do it, but I can help you to $instead.",
+    "No, I cannot do this. Reason: $why. Alternative: $instead.",
 )
 COMPLIES = (
-    "Sure. Start here: $instead. $example",
+    "Yes, sure. Start here: $instead. $example",
     "Yes, this follows our rules. To do it: $instead. $example",
-    "Gladly. First step: $instead. $example",
-    "Of course. The way to go: $instead. $example",
-    "Done in one step: $instead. $example",
-    "Here is how: $instead. $example",
-    "Good idea. Begin like this: $instead. $example",
-    "Certainly. Do this: $instead. $example",
-    "Right, that is how we work: $instead. $example",
-    "Happy to help: $instead. $example",
+    "Yes, gladly. First step: $instead. $example",
+    "Yes, of course. The way to go: $instead. $example",
+    "Yes, done in one step: $instead. $example",
+    "Yes, here is how: $instead. $example",
+    "Yes, good idea. Begin like this: $instead. $example",
+    "Yes, certainly. Do this: $instead. $example",
+    "Yes, right, that is how we work: $instead. $example",
+    "Yes, happy to help: $instead. $example",
 )
+"""Each side begins with one word. Greedy decoding takes the likeliest token: a side that begins in
+ten ways loses to one that begins in two, however likely it is as a whole.
+"""
 EXAMPLES = (
     "Then review `$entity` with $person.", "Afterwards run the tests of `$entity`.",
     "Tell $role when `$entity` is ready.", "Keep the change to `$entity` small.",

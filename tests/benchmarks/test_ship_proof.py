@@ -1,0 +1,98 @@
+"""The page of the ship decisions: it says what the receipts say, and hides no failure."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from benchmarks.ship_proof import NOTHING, PAGE, RECEIPTS, decisions, page, take_build, take_run
+from pytest_modelqa.core.errors import UsageError
+from pytest_modelqa.decision.judging import judged
+from pytest_modelqa.reports.shipping.write import write_decisions
+from tests.reports.shipping_records import canary, harness, refusal, shipping
+
+MARKED = "".join(
+    f"<!-- {name}: begin -->\n<!-- {name}: end -->\n"
+    for name in ("decisions", "reasons", "speed", "training")
+)
+
+
+@pytest.fixture
+def receipts(tmp_path: Path) -> Path:
+    """A candidate that was cleared and one that was blocked, taken over from their reports."""
+    good = harness("pdca", 97), refusal(100, 0, 1, 99)
+    bad = harness("pdca", 3), refusal(100, 0, 1, 99)
+    for name, results in (("tuned", good), ("damaged", bad)):
+        record = shipping(*results, canary("one", [True]), candidate=name)
+        write_decisions(tmp_path / name, [judged(record)], {})
+        take_run(tmp_path / name, tmp_path / "receipts")
+    made = {"losses": [2.0] * 8 + [1.0] * 8, "leakage": {"leaked": 0, "tested": 7}, "versions": {}}
+    (tmp_path / "build.json").write_text(json.dumps(made))
+    take_build(tmp_path, tmp_path / "receipts")
+    return tmp_path / "receipts"
+
+
+def rows(receipts: Path) -> list[str]:
+    return [line for line in page(MARKED, receipts).splitlines() if line.startswith("| `")]
+
+
+def test_the_committed_page_is_what_the_committed_receipts_say() -> None:
+    text = PAGE.read_text(encoding="utf-8")
+    assert page(text, RECEIPTS) == text, "python -m benchmarks.ship_proof"
+
+
+def test_each_candidate_has_its_decision_its_counts_and_their_bounds(receipts: Path) -> None:
+    cleared, blocked, *_ = rows(receipts)
+    assert cleared.startswith("| `tuned` | CLEARED | 97/100 (92.42 %) | F1 99.5 % of 200 (")
+    assert cleared.endswith("| 1/1 |")
+    assert blocked.startswith("| `damaged` | BLOCKED | **3/100** (")
+
+
+def test_negative_the_reason_of_a_block_is_told_and_none_of_what_was_cleared(
+    receipts: Path,
+) -> None:
+    told = [line for line in page(MARKED, receipts).splitlines() if line.startswith("- `")]
+    assert told
+    assert all(line.startswith("- `damaged`: ") for line in told)
+    assert "pdca is blocked" in told[0]
+
+
+def test_all_answers_and_the_incident_are_among_the_receipts(receipts: Path) -> None:
+    assert sorted(path.name for path in (receipts / "damaged").iterdir()) == [
+        "canary_report.json",
+        "eval_pdca.json",
+        "eval_refusal.json",
+        "eval_report_final.json",
+        "incident.md",
+    ]
+    assert not (receipts / "tuned" / "incident.md").exists()
+
+
+def test_a_later_run_replaces_what_an_earlier_one_left(receipts: Path, tmp_path: Path) -> None:
+    record = shipping(harness("other", 99), canary("one", [True]), candidate="damaged")
+    write_decisions(tmp_path / "again", [judged(record)], {})
+    take_run(tmp_path / "again", receipts)
+    assert decisions(receipts)["damaged"]["decision"] == "CLEARED"
+    assert not (receipts / "damaged" / "incident.md").exists()
+    assert not (receipts / "damaged" / "eval_pdca.json").exists()
+
+
+def test_the_loss_is_told_in_parts(receipts: Path) -> None:
+    text = page(MARKED, receipts)
+    assert "16 steps" in text
+    assert "2.000, 2.000, 2.000, 2.000, 1.000, 1.000, 1.000, 1.000" in text
+    assert "0 of 7 records" in text
+
+
+def test_negative_a_folder_without_a_decision_is_told(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"eval_report_final.json: cannot be read"):
+        take_run(tmp_path, tmp_path / "receipts")
+
+
+def test_negative_what_was_not_decided_is_not_told(tmp_path: Path) -> None:
+    made = page(MARKED, tmp_path)
+    assert made.count(NOTHING) == 4
+    assert "CLEARED" not in made
+    assert "|" not in made
