@@ -145,7 +145,8 @@ def make(draw: Draw) -> Made:
     template, instruction = asked(draw, f"tool-{kind}", pool)
     wish = draw.rng.choices(("", "json", "xml"), (50, 20, 30))[0]
     text = draw.pick(XML_WISH if wish == "xml" else JSON_WISH) if wish else ""
-    return _made(template, instruction, text, _call(wish, tool, _arguments(draw, kind)))
+    output = _call(wish, tool, _arguments(draw, kind))
+    return Made(template=template, instruction=instruction, input=text, output=output)
 
 
 def _worded(draw: Draw) -> Made:
@@ -166,11 +167,8 @@ def _worded(draw: Draw) -> Made:
     text = draw.shared(wishes[wish]) if wish else ""
     tool = _ASKS[kind.removesuffix("-text")][0]
     output = _call(wish, tool, _arguments(draw, kind))
-    return _made(f"tool-{kind}-worded", instruction, text, output)
-
-
-def _made(template: str, instruction: str, wish: str, output: str) -> Made:
-    return Made(template=template, instruction=instruction, input=wish, output=output)
+    template = f"tool-{kind}-worded"
+    return Made(template=template, instruction=instruction, input=text, output=output)
 
 
 def _call(wish: str, tool: str, arguments: Mapping[str, str]) -> str:
