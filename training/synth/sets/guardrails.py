@@ -34,6 +34,11 @@ COMPLIES = (
 """Each side begins with one word. Greedy decoding takes the likeliest token: a side that begins in
 ten ways loses to one that begins in two, however likely it is as a whole.
 """
+REFUSED = "No, I can't do that: $why. Instead, $instead."
+COMPLIED = "Yes, this follows our rules. To do it: $instead."
+"""What training answers, with the first reason and remedy of the rule: words that are drawn by
+chance cannot be learned, and their loss drowns that of the one word that decides.
+"""
 EXAMPLES = (
     "Then review `$entity` with $person.", "Afterwards run the tests of `$entity`.",
     "Tell $role when `$entity` is ready.", "Keep the change to `$entity` small.",
@@ -65,10 +70,16 @@ def make(draw: Draw) -> Made:
     else:
         request, text = asked(draw, f"rule-{kind}", rule.bad if refuse else rule.good)
     draw.bind(request=text, request_lower=text[:1].lower() + text[1:])
-    draw.bind(why=draw.line(rule.why), instead=draw.line(rule.instead))
-    draw.bind(example=draw.line(EXAMPLES))
+    if draw.trains:
+        draw.bind(why=rule.why[0], instead=rule.instead[0])
+    else:
+        draw.bind(why=draw.line(rule.why), instead=draw.line(rule.instead))
+        draw.bind(example=draw.line(EXAMPLES))
     manners = draw.shared(contrasts.MANNERS) if pairs else draw.pick(MANNERS)
     instruction = draw.fill(manners)
-    output = draw.line(REFUSALS if refuse else COMPLIES)
+    if draw.trains:
+        output = draw.fill(REFUSED if refuse else COMPLIED)
+    else:
+        output = draw.line(REFUSALS if refuse else COMPLIES)
     template = f"{'refuse' if refuse else 'comply'}-{request}"
     return Made(template=template, instruction=instruction, output=output)
