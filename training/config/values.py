@@ -184,7 +184,8 @@ class HardwareSection:
         float, Field(gt=0, le=1, description="share of the device's memory that may be used")
     ] = 0.85
     precision: Annotated[
-        Precision, Field(description="of the frozen base; the adapter is always trained in fp32")
+        Precision,
+        Field(description="of the frozen base, bf16 also of products; the adapter is held in fp32"),
     ] = "fp32"
     threads: Annotated[int, Field(ge=0, le=1024, description="0: the library's choice")] = 0
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 from training.config.values import HardwareSection
+from training.loop.allocator import keeping_freed_memory
 
 _DTYPES = {"fp32": "float32", "fp16": "float16", "bf16": "bfloat16"}
 
@@ -48,7 +49,10 @@ def available() -> frozenset[str]:
 
 @contextmanager
 def prepared(device: Device, wanted: HardwareSection) -> Iterator[None]:
-    """Threads, memory fraction and, on the CPU, deterministic kernels; as before afterwards."""
+    """Threads, memory fraction; on the CPU, deterministic kernels and an allocator that keeps.
+
+    As before afterwards.
+    """
     import torch  # noqa: PLC0415
 
     threads = torch.get_num_threads()
@@ -65,7 +69,8 @@ def prepared(device: Device, wanted: HardwareSection) -> Iterator[None]:
         torch.use_deterministic_algorithms(True)
         filling.fill_uninitialized_memory = False  # an eighth of the time, and nothing reads it
     try:
-        yield
+        with keeping_freed_memory() if device.kind == "cpu" else nullcontext():
+            yield
     finally:
         torch.set_num_threads(threads)
         torch.use_deterministic_algorithms(deterministic)

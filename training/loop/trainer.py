@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -27,6 +28,8 @@ class AdapterTrainer(Trainer):
         self._began = time.monotonic() - earlier_s
         self._tokens = earlier_tokens
         self._plain = is_plain(self.model)
+        parameters: Any = self.model.parameters()  # type: ignore[union-attr]  # given just above
+        self._half = next(parameters).dtype == torch.bfloat16
 
     def compute_loss(
         self,
@@ -41,8 +44,15 @@ class AdapterTrainer(Trainer):
         if model.training:
             self._tokens += count
         plain = self._plain and model is self.model  # else it is wrapped, and must be called
-        loss = target_loss(model, given, plain=plain, count=num_items_in_batch)
+        with self._precision():
+            loss = target_loss(model, given, plain=plain, count=num_items_in_batch)
         return (loss, {"loss": loss}) if return_outputs else loss
+
+    def _precision(self) -> AbstractContextManager[Any]:
+        """On a bfloat16 base the adapter's products are made in bfloat16 too, not in float32."""
+        if not self._half:
+            return nullcontext()
+        return torch.autocast(self.args.device.type, dtype=torch.bfloat16)
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Add what the library does not measure to each step's record."""
