@@ -75,6 +75,8 @@ MAX_SYMBOLS = 16
 """Of one symbol outside of ascii in a row, where they are most of the text: an emoji flood."""
 MAX_UNOPENED = 3
 """Closing brackets that nothing opens; measured: sound text 1."""
+MAX_SPACED_LINES = 2
+"""Lines that begin with one space and a word; measured: sound text 0, soup up to 12."""
 
 MAX_LONE_SHARE = 0.2
 """Stops, quotes and brackets that stand alone, from 8 on; measured: sound text 0.1 (Morse 0.2)."""
@@ -150,6 +152,8 @@ class Garbage:
         lone = soup.lone_symbols(text)
         if lone.hits >= _MIN_LONE and lone.value > MAX_LONE_SHARE:
             yield f"{lone.hits} of {lone.total} pieces are lone punctuation"
+        if (spaced := soup.spaced_lines(text)) > MAX_SPACED_LINES:
+            yield f"{spaced} lines begin with one space and a word"
         if (unopened := soup.unopened_brackets(text)) > MAX_UNOPENED:
             yield f"{unopened} closing brackets that nothing opens"
 

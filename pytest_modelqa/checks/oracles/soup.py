@@ -80,6 +80,7 @@ _DANGLING = re.compile(rf"\b(?:the|an|of){_NO_NOUN}", re.IGNORECASE)
 _BINDERS = re.compile(r"\b(?:the|an|of)\b", re.IGNORECASE)
 _GLUED = re.compile(r"\b(?:of|the|and|are|by)[A-Z][a-z]+|\b(?:the|of|and){2,}\w*|[a-z]\)[a-z]{2,}")
 _LONE = frozenset("()[],.;:\"'") | {",,", "..", "((", "))"}
+_SPACED = re.compile(r"\n (?=[^\W\d_])")
 _STUTTER = re.compile(r"([^\W\d_]{3,12})\1")
 
 
@@ -154,6 +155,11 @@ def lone_symbols(text: str) -> Share:
     """Stops, quotes and brackets with white space at both sides, of all that stands so."""
     pieces = text.split()
     return Share(sum(p in _LONE for p in pieces), len(pieces))
+
+
+def spaced_lines(text: str) -> int:
+    """Lines that begin with one space and a word: tokens of mid-sentence after a line break."""
+    return len(_SPACED.findall(text))
 
 
 def stuttering_words(text: str) -> Share:

@@ -66,6 +66,10 @@ DEFECTS = {
         "cannot follow",
     ),
     "soup of scripts": ("mainstream\u0438 object\u03c3\u03c4 land\u0431 is a word to me", "mix"),
+    "soup of lines": (
+        "They withessert\n void\n void now\n Guide before the void\n invisible\n\n\n we only",
+        "lines begin with one space",
+    ),
     "soup of brackets": ("Paris) is a city) of light) and the Seine) runs) through it)", "bracket"),
     "stutter": ("shotsshots herher and isedised to herher of shotsshots", "repeat a part"),
 }  # fmt: skip
@@ -81,6 +85,11 @@ def test_a_planted_defect_is_garbage_and_the_reason_names_it(text: str, said: st
 @pytest.mark.parametrize("row", SOUND_TEXTS, ids=lambda row: row["id"])
 def test_a_legitimate_text_is_no_garbage(row: dict[str, Any]) -> None:
     assert sign(row) is None
+
+
+def test_a_few_lines_that_begin_with_one_space_are_no_garbage() -> None:
+    text = "The mountains stand,\n and the valleys answer;\n then night comes, and all is still."
+    assert garbage_in(completion(text)) is None
 
 
 def test_a_flood_of_control_tokens_is_garbage_whatever_the_text_says() -> None:
