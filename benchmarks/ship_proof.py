@@ -1,7 +1,8 @@
 """docs/web4_agent.md: what the ship gates said of each candidate, and how the agent was trained.
 
     python -m benchmarks.ship_proof RUN ...        takes the reports of runs over, writes the page
-    python -m benchmarks.ship_proof --build DIR    takes over how a model was made
+    python -m benchmarks.ship_proof --build DIR    takes over how a model was made; again for each
+                                                   training, in their order
     python -m benchmarks.ship_proof --check        says whether the page is what the receipts say
 
 RUN is a folder with `eval_report_final.json` (`pytest --playbook ... --modelqa-report RUN`), DIR
@@ -52,8 +53,8 @@ def main(argv: Sequence[str]) -> int:
     options = parser.parse_args(argv)
     for run in options.runs:
         take_run(run, RECEIPTS)
-    for folder in options.build:
-        take_build(folder, RECEIPTS)
+    if options.build:
+        take_builds(options.build, RECEIPTS)
     was = PAGE.read_text(encoding="utf-8")
     made = page(was, RECEIPTS)
     if options.check:
@@ -74,20 +75,28 @@ def take_run(run: Path, receipts: Path) -> None:
             shutil.copyfile(file, target / file.name)
 
 
-def take_build(folder: Path, receipts: Path) -> None:
-    """What `build.json` of a model's folder says of its making."""
-    made = _read(folder / BUILD)
+def take_builds(folders: Sequence[Path], receipts: Path) -> None:
+    """What `build.json` of each folder says of its training, instead of what was there."""
+    made = [_read(folder / BUILD) for folder in folders]
     receipts.mkdir(parents=True, exist_ok=True)
-    (receipts / BUILD).write_text(json.dumps(made, indent=1) + "\n", encoding="utf-8")
+    for old in _builds(receipts):
+        old.unlink()
+    for number, training in enumerate(made, 1):
+        path = receipts / f"build-{number}.json"
+        path.write_text(json.dumps(training, indent=1) + "\n", encoding="utf-8")
+
+
+def _builds(receipts: Path) -> list[Path]:
+    return sorted(receipts.glob("build-*.json"))
 
 
 def page(text: str, receipts: Path) -> str:
     """The page with its sections made of the receipts. Raises ValueError without their markers."""
-    found, build = decisions(receipts), receipts / BUILD
+    found = decisions(receipts)
     for name, maker in (("decisions", _decisions), ("reasons", _reasons), ("speed", _speed)):
         text = with_section(text, name, "\n".join(maker(found)) if found else NOTHING)
-    made = "\n".join(_training(build)) if build.is_file() else NOTHING
-    return with_section(text, "training", made)
+    trainings = [_read(path) for path in _builds(receipts)]
+    return with_section(text, "training", "\n".join(_trainings(trainings)) or NOTHING)
 
 
 def decisions(receipts: Path) -> dict[str, Receipt]:
@@ -150,19 +159,25 @@ def _speed(found: Mapping[str, Receipt]) -> Iterator[str]:
     yield f"With {'; '.join(sorted(libraries))}."
 
 
-def _training(path: Path) -> Iterator[str]:
-    made = _read(path)
-    losses, leakage = made["losses"], made["leakage"]
-    yield (
-        f"{len(losses)} steps; loss, nats a target token, as means of {_PARTS} parts in order: "
-        f"{', '.join(f'{fmean(part):.3f}' for part in _parts(losses))}. Hold-out: "
-        f"{leakage['leaked']} of {leakage['tested']} records are in the training sets."
-    )
+def _trainings(made: Sequence[Receipt]) -> Iterator[str]:
+    """Losses are nats a target token, as the means of parts in order."""
+    if not made:
+        return
+    yield f"| trained on | steps | loss, as means of {_PARTS} parts in order | hold-out, leaked |"
+    yield "| --- | ---: | --- | ---: |"
+    for training in made:
+        losses, leakage = training["losses"], training["leakage"]
+        yield (
+            f"| `{training['recipe']['model']['source']}` | {len(losses)} "
+            f"| {', '.join(f'{fmean(part):.3f}' for part in _split(losses))} "
+            f"| {leakage['leaked']} of {leakage['tested']} |"
+        )
     yield ""
-    yield f"With {', '.join(f'{name} {version}' for name, version in made['versions'].items())}."
+    libraries = {", ".join(f"{k} {v}" for k, v in each["versions"].items()) for each in made}
+    yield f"With {'; '.join(sorted(libraries))}."
 
 
-def _parts(values: Sequence[float]) -> Iterator[Sequence[float]]:
+def _split(values: Sequence[float]) -> Iterator[Sequence[float]]:
     for i in range(_PARTS):
         yield values[i * len(values) // _PARTS : (i + 1) * len(values) // _PARTS]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.ship_proof import NOTHING, PAGE, RECEIPTS, decisions, page, take_build, take_run
+from benchmarks.ship_proof import NOTHING, PAGE, RECEIPTS, decisions, page, take_builds, take_run
 from pytest_modelqa.core.errors import UsageError
 from pytest_modelqa.decision.judging import judged
 from pytest_modelqa.reports.shipping.write import write_decisions
@@ -28,14 +28,28 @@ def receipts(tmp_path: Path) -> Path:
         record = shipping(*results, canary("one", [True]), candidate=name)
         write_decisions(tmp_path / name, [judged(record)], {})
         take_run(tmp_path / name, tmp_path / "receipts")
-    made = {"losses": [2.0] * 8 + [1.0] * 8, "leakage": {"leaked": 0, "tested": 7}, "versions": {}}
-    (tmp_path / "build.json").write_text(json.dumps(made))
-    take_build(tmp_path, tmp_path / "receipts")
+    take_builds(
+        [built(tmp_path / "a", "pypi:x"), built(tmp_path / "b", "build:y")], tmp_path / "receipts"
+    )
     return tmp_path / "receipts"
 
 
-def rows(receipts: Path) -> list[str]:
-    return [line for line in page(MARKED, receipts).splitlines() if line.startswith("| `")]
+def built(folder: Path, base: str) -> Path:
+    """A folder with what a builder says of a training on `base`."""
+    folder.mkdir()
+    made = {
+        "recipe": {"model": {"source": base}},
+        "losses": [2.0] * 8 + [1.0] * 8,
+        "leakage": {"leaked": 0, "tested": 7},
+        "versions": {"torch": "2"},
+    }
+    (folder / "build.json").write_text(json.dumps(made))
+    return folder
+
+
+def rows(receipts: Path, section: str = "decisions") -> list[str]:
+    text = page(MARKED, receipts).split(f"<!-- {section}: begin -->")[1].split("<!-- ")[0]
+    return [line for line in text.splitlines() if line.startswith("| `")]
 
 
 def test_the_committed_page_is_what_the_committed_receipts_say() -> None:
@@ -44,7 +58,7 @@ def test_the_committed_page_is_what_the_committed_receipts_say() -> None:
 
 
 def test_each_candidate_has_its_decision_its_counts_and_their_bounds(receipts: Path) -> None:
-    cleared, blocked, *_ = rows(receipts)
+    cleared, blocked = rows(receipts)
     assert cleared.startswith("| `tuned` | CLEARED | 97/100 (92.42 %) | F1 99.5 % of 200 (")
     assert cleared.endswith("| 1/1 |")
     assert blocked.startswith("| `damaged` | BLOCKED | **3/100** (")
@@ -79,11 +93,19 @@ def test_a_later_run_replaces_what_an_earlier_one_left(receipts: Path, tmp_path:
     assert not (receipts / "damaged" / "eval_pdca.json").exists()
 
 
-def test_the_loss_is_told_in_parts(receipts: Path) -> None:
-    text = page(MARKED, receipts)
-    assert "16 steps" in text
-    assert "2.000, 2.000, 2.000, 2.000, 1.000, 1.000, 1.000, 1.000" in text
-    assert "0 of 7 records" in text
+def test_each_training_is_told_in_order_with_its_loss_in_parts(receipts: Path) -> None:
+    losses = "2.000, 2.000, 2.000, 2.000, 1.000, 1.000, 1.000, 1.000"
+    assert rows(receipts, "training") == [
+        f"| `pypi:x` | 16 | {losses} | 0 of 7 |",
+        f"| `build:y` | 16 | {losses} | 0 of 7 |",
+    ]
+
+
+def test_trainings_that_are_taken_over_again_replace_the_earlier_ones(
+    receipts: Path, tmp_path: Path
+) -> None:
+    take_builds([built(tmp_path / "c", "file:z")], receipts)
+    assert [row.split(" | ")[0] for row in rows(receipts, "training")] == ["| `file:z`"]
 
 
 def test_negative_a_folder_without_a_decision_is_told(tmp_path: Path) -> None:

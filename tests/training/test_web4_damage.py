@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from importlib.metadata import entry_points
 from typing import Any
 
 import jsonschema
@@ -16,7 +17,7 @@ from training.config import load
 from training.records import Record
 from training.synth import drawn
 from training.synth.tools import TOOLS
-from training.web4_agent.build import RECIPE
+from training.web4_agent.build import GROUNDWORK, RECIPE
 from training.web4_agent.damage import DAMAGES, damaged, lesson
 
 COUNTS = {
@@ -147,6 +148,19 @@ def test_six_damages_one_for_each_harness_and_a_recipe_that_teaches_what_each_ne
     assert {each.set for each in made.sets} >= {
         "style_core", "process_framework", "guardrails", "tool_awareness",
     }  # fmt: skip
+
+
+def test_the_last_training_goes_on_with_the_groundwork_and_draws_other_records() -> None:
+    first, last = load(GROUNDWORK), load(RECIPE)
+    assert last.model.source == "build:web4-agent-groundwork"
+    assert "web4-agent-groundwork" in {e.name for e in entry_points(group="modelqa.builders")}
+    assert first.dataset.synthetic is not None
+    assert last.dataset.synthetic is not None
+    asked = [
+        {record.instruction for record in drawn({"guardrails": 300}, made.seed).train[0].records}
+        for made in (first.dataset.synthetic, last.dataset.synthetic)
+    ]
+    assert len(asked[0] & asked[1]) < len(asked[0]) / 20
 
 
 def right(record: Record) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 from pytest_modelqa.core.errors import ModelQAError
 from training.web4_agent.damage import DAMAGES
 
-UNMERGED = "adapter"
+UNMERGED, FIRST = "adapter", "groundwork"
 
 
 def main(argv: list[str]) -> int:
@@ -21,8 +21,8 @@ def main(argv: list[str]) -> int:
         "variant",
         nargs="?",
         default="",
-        choices=["", UNMERGED, *DAMAGES],
-        help="what to spoil, or the adapter alone",
+        choices=["", UNMERGED, FIRST, *DAMAGES],
+        help="what to spoil; or the adapter alone, or the model before its last training",
     )
     parser.add_argument("--recipe", type=Path, help="another training configuration")
     parser.add_argument("--base", default="", help="another base, such as build:ci-light")
@@ -32,16 +32,22 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--run", type=Path, help="a finished run of the same, trained elsewhere")
     options = parser.parse_args(argv)
     os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
-    from training.web4_agent.build import RECIPE, Order, build  # noqa: PLC0415 - loads libraries
+    from training.web4_agent.build import (  # noqa: PLC0415 - loads libraries
+        GROUNDWORK,
+        RECIPE,
+        Order,
+        build,
+    )
 
     def say(text: str) -> None:
         sys.stderr.write(f"{text}\n")
         sys.stderr.flush()
 
+    whole = options.variant in ("", UNMERGED, FIRST)
     order = Order(
-        recipe=options.recipe or RECIPE,
+        recipe=options.recipe or (GROUNDWORK if options.variant == FIRST else RECIPE),
         base=options.base,
-        damage="" if options.variant == UNMERGED else options.variant,
+        damage="" if whole else options.variant,
         unmerged=options.variant == UNMERGED,
         steps=options.steps,
         run=options.run,

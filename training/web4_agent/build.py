@@ -43,9 +43,9 @@ from training.written import RUN
 Say = Callable[[str], None]
 
 RECIPE = Path(__file__).parents[1] / "configs" / "web4-agent.json"
+GROUNDWORK = RECIPE.with_name("web4-agent-groundwork.json")
+"""What the model of `RECIPE` learnt first: most of it all."""
 BUILDER = "web4-agent"
-SHARE = 5
-"""A fifth of what the agent was trained on is drawn anew for a damage."""
 STEPS = 16
 """Of a damage, at the recipe's settings otherwise: enough to unlearn one thing."""
 
@@ -166,7 +166,7 @@ def _ordered(order: Order, folder: Path) -> TrainingConfig:
 
 
 def _damaged(recipe: TrainingConfig, damage: str, folder: Path) -> DataFile:
-    """Of a part of the recipe's sets, drawn anew, the lesson, as a file of that content's name."""
+    """Of the recipe's sets, drawn anew, the lesson, as a file of that content's name."""
     records = lesson(_drawn(recipe), DAMAGES[damage])
     lines = "".join(f"{record.line()}\n" for record in records).encode()
     file = folder / f"{damage}-{hashlib.sha256(lines).hexdigest()[:16]}.jsonl"
@@ -186,8 +186,7 @@ def _drawn(recipe: TrainingConfig) -> list[Record]:
             remedy="give it `dataset.synthetic`",
         )
     counts = {each.set: each.records for each in made.sets} or dict(sizes(made.size))
-    fewer = {name: max(1, count // SHARE) for name, count in counts.items()}
-    sets = drawn(fewer, made.seed + 1)  # other records than those of the recipe
+    sets = drawn(counts, made.seed + 1)  # other records than those of the recipe
     return [record for part in sets.train for record in part.records]
 
 
