@@ -157,7 +157,10 @@ def test_the_last_training_goes_on_with_the_groundwork_and_draws_other_records()
     assert first.dataset.synthetic is not None
     assert last.dataset.synthetic is not None
     asked = [
-        {record.instruction for record in drawn({"guardrails": 300}, made.seed).train[0].records}
+        {
+            record.instruction
+            for record in drawn({"guardrails": 300, "eval": 1}, made.seed).train[0].records
+        }
         for made in (first.dataset.synthetic, last.dataset.synthetic)
     ]
     assert len(asked[0] & asked[1]) < len(asked[0]) / 20

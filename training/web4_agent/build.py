@@ -185,7 +185,8 @@ def _drawn(recipe: TrainingConfig) -> list[Record]:
             where=str(recipe.path),
             remedy="give it `dataset.synthetic`",
         )
-    counts = {each.set: each.records for each in made.sets} or dict(sizes(made.size))
+    counts: Mapping[str, int] = {each.set: each.records for each in made.sets}
+    counts = counts or dict(sizes(made.size))
     sets = drawn(counts, made.seed + 1)  # other records than those of the recipe
     return [record for part in sets.train for record in part.records]
 
