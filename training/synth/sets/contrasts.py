@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from training.synth.draw import Draw
+from training.synth.sets.contrast_words import ACTS, JOBS, KEY_FILES, PARTS, SECRETS, SETUPS, VERBS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,55 +38,6 @@ def contrasted(draw: Draw, kind: str, *, breaks: bool) -> str:
     made = draw.fill(draw.shared(frames))
     return made[:1].upper() + made[1:]
 
-
-_JOBS = (
-    "the release of $entity", "the deployment of $entity", "the backup of $entity",
-    "the upload of $entity", "the nightly export of $entity", "the restart of $entity",
-    "the migration of $entity", "the roll-out of $entity", "the version bump of $entity",
-    "the clean-up of $entity", "the import of $times files", "the rename of $count files",
-    "the copying of $entity", "the data repair for $entity", "the $count uploads of $entity",
-    "the changelog of $entity", "the installation of $entity", "the test run of $entity",
-    "the certificate renewal", "the database update of $entity", "the report for $role",
-    "the move of the files to the server", "the resizing of $count pictures", "the weekly report",
-    "the publication of $entity", "the reset of the test data", "the sending of the mails",
-    "the conversion of $count documents", "the new prices", "the check of $times servers",
-)  # fmt: skip
-_VERBS = (
-    "deploy $entity", "copy $entity to the server", "rename $count files", "move the files",
-    "update the values of $entity", "back up $entity", "restart $entity", "release $entity",
-    "publish $entity", "repair the data of $entity", "build $entity", "upload the build",
-    "export the orders", "import $count rows", "convert the pictures", "delete old logs",
-    "send the report to $role", "renew the certificate", "change the prices", "patch $entity",
-    "install $entity on $times servers", "reset the test data", "sort the mails", "tag $entity",
-)  # fmt: skip
-_SECRETS = (
-    "the API key", "the token of $partner", "the password of $person", "the private key",
-    "the credentials of $partner", "the access token", "my password", "the admin password",
-    "the key of $partner", "the secret", "our signing key", "the SSH key", "the bearer token",
-    "the client secret of $partner", "the database password", "a token", "the licence key",
-    "the passphrase", "the webhook secret", "the encryption key", "all credentials",
-)  # fmt: skip
-_ACTS = (
-    "connect to $partner", "open the connection", "load the data", "read the configuration",
-    "register the listeners", "register $times listeners", "start the timer", "start a thread",
-    "fill the cache", "subscribe to $partner", "validate the arguments", "build an index",
-    "create the fields", "set the defaults", "read a file", "fetch the data from $partner",
-    "call $partner", "open the database", "start polling", "compute the totals", "log in",
-    "parse the settings", "allocate the buffers", "restore the state", "attach the events",
-)  # fmt: skip
-_SETUPS = (
-    "the setup", "all initialisation", "the loading of the data", "the connection to $partner",
-    "the timer", "the listeners", "the defaults", "the call of $partner", "the logic",
-    "the registration with $partner", "the reading of the configuration", "the start of the job",
-    "the validation", "the assignment of the fields", "the fetch", "the polling loop",
-    "the creation of the cache", "everything", "what $entity needs", "the first request",
-)  # fmt: skip
-_PARTS = (
-    "the Check section", "the Plan", "the Act section", "the Do section", "the Objective",
-    "the links", "the FOLLOWS link", "the PRECEDES link", "the TRON decision", "the PDCA",
-    "the verification", "the PDCA of $entity", "Plan and Check", "all sections", "the process",
-    "the learning", "the evidence", "the check of $entity", "the plan for $entity",
-)  # fmt: skip
 
 CONTRASTS: Mapping[str, Sequence[Contrast]] = {
     "vitest": (
@@ -148,7 +100,7 @@ CONTRASTS: Mapping[str, Sequence[Contrast]] = {
                 "without any manual step", "with a reviewed script", "by a bot", "on a schedule",
                 "by a tool that we run", "in the build", "with no manual work", "by a cron job",
             ),
-            what=_JOBS,
+            what=JOBS,
         ),
         Contrast(
             frames=(
@@ -170,7 +122,7 @@ CONTRASTS: Mapping[str, Sequence[Contrast]] = {
                 "schedule a task to", "have the build", "use a script to", "create a tool to",
                 "add a build step to", "let the pipeline", "extend the script to",
             ),
-            what=_VERBS,
+            what=VERBS,
         ),
         Contrast(
             frames=(
@@ -186,7 +138,7 @@ CONTRASTS: Mapping[str, Sequence[Contrast]] = {
                 "let the build do", "let a job do", "leave to the pipeline", "fully automate",
                 "no longer do by hand but automate", "write a job for", "write a script for",
             ),
-            what=_JOBS,
+            what=JOBS,
         ),
     ),
     "secrets": (
@@ -212,7 +164,7 @@ CONTRASTS: Mapping[str, Sequence[Contrast]] = {
                 "the secret store", "the key manager", "the password manager", "the key store",
                 "a store outside the repository", "the pipeline's secrets", "the secret manager",
             ),
-            what=_SECRETS,
+            what=SECRETS,
             only_kept=(
                 "take $what out of $other", "remove $what from $other", "delete $what in $other",
                 "search $other for $what and remove it", "check that $other does not hold $what",
@@ -240,7 +192,65 @@ CONTRASTS: Mapping[str, Sequence[Contrast]] = {
                 "explain where to keep", "say where we keep", "change", "keep out of the log",
                 "tell $role how to rotate", "test that $entity never logs",
             ),
-            what=_SECRETS,
+            what=SECRETS,
+        ),
+        Contrast(
+            frames=(
+                "$way $what", "please $way $what", "$way $what, $person needs it",
+                "$way $what for $role", "could you $way $what before $meeting",
+                "I want to $way $what", "we should $way $what now", "next, $way $what",
+                "let us $way $what", "$person says: $way $what", "$way $what and all is well",
+            ),
+            broken=(
+                "push", "upload", "put under version control", "add to git", "hand round",
+                "share with everybody", "publish", "stage and commit", "send to the whole team",
+                "add to the repository", "put into the repository", "track in git",
+            ),
+            kept=(
+                "ignore in git", "list in .gitignore", "keep out of git", "untrack", "not commit",
+                "delete from the repository", "keep on this machine only", "add to .gitignore",
+                "take out of version control", "never commit", "leave out of the commit",
+                "exclude from the build", "remove from git",
+            ),
+            what=KEY_FILES,
+        ),
+        Contrast(
+            frames=(
+                "settings.ts wants $what $way", "$what in $entity.ts comes $way",
+                "let login.ts take $what $way", "$entity.ts gets $what $way",
+                "in mailer.ts, load $what $way", "give gateway.ts $what $way",
+                "set $what $way in $entity.ts", "fetch $what $way in server.ts, not $other",
+                "index.ts needs $what: take it $way", "in $entity.ts I want $what $way",
+                "load $what $way in $entity.ts", "$what $way, in upload.ts",
+            ),
+            broken=(
+                "as a constant", "as a literal", "as plain text", "as a string in the code",
+                "hard-coded", "from a line of the source", "in clear text", "as a fixed text",
+                "as a default value in the code", "written into the code", "from a const",
+            ),
+            kept=(
+                "from the environment", "from a vault", "out of process.env", "from the vault",
+                "through an environment variable", "from the secret store", "by the key manager",
+                "as an environment variable", "from the environment only", "from process.env",
+            ),
+            what=SECRETS,
+        ),
+        Contrast(
+            frames=(
+                "the messages of $entity should $way $what", "$way $what in the trace of $entity",
+                "let the log of $entity $way $what", "$way $what wherever $entity logs",
+                "in all output, $way $what", "$entity has to $way $what in errors",
+                "the debug output should $way $what", "$way $what in what $entity prints",
+            ),
+            broken=(
+                "show", "print", "contain", "write out", "include", "spell out", "repeat", "have",
+                "keep readable", "record",
+            ),
+            kept=(
+                "hide", "redact", "cut out", "blank out", "leave out", "never show",
+                "star out", "obscure", "suppress",
+            ),
+            what=SECRETS,
         ),
     ),
     "pdca": (
@@ -265,7 +275,7 @@ CONTRASTS: Mapping[str, Sequence[Contrast]] = {
                 "not skip", "never leave out", "take time for", "help me with", "clarify", "verify",
                 "not forget", "add evidence to", "fix the wording of", "look at", "do",
             ),
-            what=_PARTS,
+            what=PARTS,
         ),
         Contrast(
             frames=(
@@ -293,8 +303,48 @@ CONTRASTS: Mapping[str, Sequence[Contrast]] = {
                 "rewrite $entity", "add the feature", "finish $entity", "start the work",
             ),
         ),
+        Contrast(
+            frames=(
+                "$way $what", "please $way $what", "we $way $what today", "$way $what for $role",
+                "$person says: $way $what", "can you $way $what before $meeting",
+                "$way $what, it is late", "in $meeting we $way $what",
+            ),
+            broken=(
+                "close unverified", "declare finished without a look at", "tick off unchecked",
+                "approve unread", "sign without checking", "call done, untested as it is,",
+                "set to done without any evidence for", "accept without verification",
+            ),
+            kept=(
+                "verify before we close", "check the evidence of", "read and then approve",
+                "test first and then tick off", "close, now that it is verified,",
+                "go through the evidence of", "put the last change into",
+                "write the reference into", "add the missing part to", "enter the number in",
+            ),
+            what=PARTS,
+        ),
     ),
     "constructor": (
+        Contrast(
+            frames=(
+                "$what should $way", "let $what $way", "$what has to $way", "make $what $way",
+                "I want $what to $way", "from today $what must $way", "$what shall $way",
+                "see that $what can $way", "change $what so that it will $way",
+            ),
+            broken=(
+                "do the setup", "open the connection", "start everything", "fill the fields",
+                "do all the work", "prepare everything", "load what is needed", "do some work",
+                "begin the polling", "connect at once", "run the checks", "set a timer",
+            ),
+            kept=(
+                "stay without code", "be without any work", "have no code", "remain empty",
+                "do no work", "contain no logic", "only call super()", "be a plain shell",
+                "have an empty body", "do none of the setup", "do not a thing", "stay idle",
+            ),
+            what=(
+                "new $entity()", "the constructor", "the constructor of $entity", "constructor()",
+                "its constructor", "a call of new $entity()",
+            ),
+        ),
         Contrast(
             frames=(
                 "let $way $what", "have $way $what", "make $way $what", "$way should $what",
@@ -313,7 +363,7 @@ CONTRASTS: Mapping[str, Sequence[Contrast]] = {
                 "the init() method",
                 "the method init()", "init(scenario)", "its init() method", "a call of init()",
             ),
-            what=_ACTS,
+            what=ACTS,
         ),
         Contrast(
             frames=(
@@ -332,7 +382,7 @@ CONTRASTS: Mapping[str, Sequence[Contrast]] = {
                 "the method init()",
                 "a method after the empty constructor",
             ),
-            what=_SETUPS,
+            what=SETUPS,
             only_kept=(
                 "take $what out of $other", "remove $what from $other",
                 "empty $other: no $what there",
@@ -343,15 +393,3 @@ CONTRASTS: Mapping[str, Sequence[Contrast]] = {
         ),
     ),
 }  # fmt: skip
-
-MANNERS = (
-    "$request.", "$request, thank you.", "Hello! $request.", "Ticket $count: $request_lower.",
-    "Reminder: $request_lower.", "$request. Is that possible?", "My plan: $request_lower.",
-    "$person wrote: $request_lower.", "First: $request_lower.", "$request. Then we are done.",
-    "Hi, $request_lower.", "$request, it is for $role.", "Second point. $request.",
-    "We decided this: $request_lower.", "$request, as in the last project.",
-    "Idea: $request_lower.",
-    "In this sprint: $request_lower.", "$request. I rely on you.", "Step $times: $request_lower.",
-    "Just one thing: $request_lower.", "$request and tell me when it is done.", "$request",
-    "Work item: $request_lower.", "A request by $person. $request.", "$request, $person agrees.",
-)  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from training.synth.draw import Draw, share
 from training.synth.sets import contrasts
+from training.synth.sets.contrast_words import PAIR_MANNERS
 from training.synth.sets.made import Made, asked
 from training.synth.sets.rules import RULES
 
@@ -40,7 +41,7 @@ def make(draw: Draw) -> Made:
     draw.bind(request=text, request_lower=text[:1].lower() + text[1:])
     why, instead = (share(pool, draw.side)[0] for pool in (rule.why, rule.instead))
     draw.bind(why=why, instead=instead)
-    manners = draw.shared(contrasts.MANNERS) if pairs else draw.pick(MANNERS)
+    manners = draw.shared(PAIR_MANNERS) if pairs else draw.pick(MANNERS)
     instruction = draw.fill(manners)
     output = draw.fill(REFUSED if refuse else COMPLIED)
     template = f"{'refuse' if refuse else 'comply'}-{request}"

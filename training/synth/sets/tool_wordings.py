@@ -188,6 +188,17 @@ WORDINGS: Mapping[str, Sequence[Parts]] = {
             ", locate"),
             (" '$query'.", " '$query'?", " the text '$query'.", " '$query', please."),
         ),
+        (
+            ("'$query': where", "'$query', who uses it", "'$query'? Search", "'$query': how often"),
+            _IN,
+            (".", "?", ", please.", " alone.", ", nowhere else."),
+        ),
+        (
+            ("Go through $folder", "Scan $folder", "Comb $folder", "$folder only",
+             "Stay in $folder"),
+            (" for", " and find", ": who has", ": find", " and list"),
+            (" '$query'.", " each '$query'.", " all of '$query'.", " lines with '$query'."),
+        ),
     ),
     "run": (
         (
