@@ -17,6 +17,7 @@ from transformers.trainer_callback import TrainerControl, TrainerState
 
 from training.config.values import WatchSection
 from training.loop import output
+from training.loop.allocator import give_back
 from training.loop.history import step_of_record, steps_of
 from training.loop.watchers import Sign, Step, signs
 
@@ -78,6 +79,19 @@ class Publish(TrainerCallback):
     ) -> None:
         """The library has written every file of it."""
         output.publish_checkpoint(self._part, state.global_step, self._keep)
+
+
+class Tidy(TrainerCallback):
+    """Gives freed memory back every so many steps: before holes add up, too seldom to cost."""
+
+    EVERY = 50
+
+    def on_step_end(
+        self, args: Any, state: TrainerState, control: TrainerControl, **given: Any
+    ) -> None:
+        """Gradients are still held; the graph of the step is gone."""
+        if state.global_step % self.EVERY == 0:
+            give_back()
 
 
 class Board(TrainerCallback):
