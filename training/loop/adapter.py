@@ -94,7 +94,19 @@ def load(folder: Path, device: Device, *, four_bits: bool = False) -> Any:
     model: Any = AutoModelForCausalLM.from_pretrained(
         folder, dtype=getattr(torch, device.dtype), local_files_only=True, **more
     )
-    return model if four_bits else model.to(device.kind)
+    return _differentiable(model) if four_bits else model.to(device.kind)
+
+
+def _differentiable(model: Any) -> Any:
+    """Keep bitsandbytes from packing weights for AVX-512 BF16, as it does where one evaluates.
+
+    It never unpacks them, and what is packed has no backward: every gradient after the first
+    evaluation would be lost at that layer (bitsandbytes 0.50, `Linear4bit.forward`).
+    """
+    for module in model.modules():
+        if hasattr(module, "support_avx512bf16_for_cpu"):
+            module.support_avx512bf16_for_cpu = False
+    return model
 
 
 def _quantised(device: Device) -> dict[str, Any]:
