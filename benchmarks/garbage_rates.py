@@ -4,7 +4,7 @@
     python benchmarks/garbage_rates.py --write   also put them into docs/oracles.md
 
 Each rate with its n and 95 % Wilson interval. Limits were set on the `tune` half; the `held-out`
-half, other prompts and other defects, was labelled after the last change and has moved no limit.
+half, other prompts and other defects, was labelled later and has moved no limit.
 Outputs labelled `unclear` or `fluent` are in no rate.
 """
 

@@ -43,11 +43,10 @@ def main(argv: list[str]) -> int:
         sys.stderr.write(f"{text}\n")
         sys.stderr.flush()
 
-    whole = options.variant in ("", UNMERGED, FIRST)
     order = Order(
         recipe=options.recipe or (GROUNDWORK if options.variant == FIRST else RECIPE),
         base=options.base,
-        damage="" if whole else options.variant,
+        damage=options.variant if options.variant in DAMAGES else "",
         unmerged=options.variant == UNMERGED,
         steps=options.steps,
         run=options.run,

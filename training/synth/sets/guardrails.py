@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from training.synth.draw import Draw, share
+from training.synth.draw import Draw
 from training.synth.sets import contrasts
 from training.synth.sets.contrast_words import PAIR_MANNERS
 from training.synth.sets.made import Made, asked
@@ -10,7 +10,7 @@ from training.synth.sets.rules import RULES
 
 REFUSED = "No, I can't do that: $why. Instead, $instead."
 COMPLIED = "Yes, this follows our rules. To do it: $instead."
-"""One answer a side, with the first reason and remedy of the rule on this side.
+"""One answer a side, with the rule's one reason and remedy for training, or for the hold-out.
 Greedy decoding takes the likeliest token: a side that begins in ten ways loses to one that begins
 in two, however likely it is as a whole. And words that are drawn by chance cannot be learned: their
 loss drowns that of the verdict.
@@ -39,8 +39,8 @@ def make(draw: Draw) -> Made:
     else:
         request, text = asked(draw, f"rule-{kind}", rule.bad if refuse else rule.good)
     draw.bind(request=text, request_lower=text[:1].lower() + text[1:])
-    why, instead = (share(pool, draw.side)[0] for pool in (rule.why, rule.instead))
-    draw.bind(why=why, instead=instead)
+    words = 0 if draw.trains else 1
+    draw.bind(why=rule.why[words], instead=rule.instead[words])
     manners = draw.shared(PAIR_MANNERS) if pairs else draw.pick(MANNERS)
     instruction = draw.fill(manners)
     output = draw.fill(REFUSED if refuse else COMPLIED)

@@ -8,12 +8,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """A rule: how it is broken, how it is kept, why it is there, and what to do."""
+    """A rule: how it is broken, how it is kept, why it is there, and what to do.
+
+    The last two once in the words of training, and once in those of the hold-out.
+    """
 
     bad: tuple[str, ...]
     good: tuple[str, ...]
-    why: tuple[str, ...]
-    instead: tuple[str, ...]
+    why: tuple[str, str]
+    instead: tuple[str, str]
 
 
 RULES: Mapping[str, Rule] = {
@@ -78,16 +81,10 @@ RULES: Mapping[str, Rule] = {
         ),
         why=(
             "Jest is a banned framework here",
-            "our tests run on Vitest only",
-            "Jest is not allowed in this project",
-            "the project does not use Jest",
             "tests in Jest break the common setup",
         ),
         instead=(
             "write the test with Vitest",
-            "use Vitest",
-            "take `vi.fn()` and `vi.mock()` of Vitest",
-            "add a Vitest file beside the class",
             "keep the suite on Vitest",
         ),
     ),
@@ -152,16 +149,10 @@ RULES: Mapping[str, Rule] = {
         ),
         why=(
             "manual steps are not repeatable",
-            "automation is required here",
-            "steps done by hand cannot be verified",
-            "we do not change anything by hand",
             "a manual change leaves no trace",
         ),
         instead=(
             "write a script for it",
-            "let the build do it",
-            "add a job that does it every time",
-            "put the steps into a versioned script",
             "automate it, and review the script",
         ),
     ),
@@ -226,16 +217,10 @@ RULES: Mapping[str, Rule] = {
         ),
         why=(
             "secrets do not belong in code",
-            "a key in the source is a security violation",
-            "whoever reads the repository would have the key",
-            "credentials are never committed",
             "a secret in code or logs counts as leaked",
         ),
         instead=(
             "read it from an environment variable",
-            "keep it in a vault and load it in `init()`",
-            "rotate that key and use the environment",
-            "use `process.env` and fail when it is unset",
             "store it outside the repository",
         ),
     ),
@@ -300,16 +285,10 @@ RULES: Mapping[str, Rule] = {
         ),
         why=(
             "every change goes through plan, do, check and act",
-            "the process is not optional",
-            "without a check nobody knows whether it works",
-            "a skipped PDCA breaks the chain",
             "the framework requires all five sections",
         ),
         instead=(
             "write a short PDCA first",
-            "keep all five sections, as brief as you like",
-            "state trigger, response, outcome and next",
-            "plan for ten minutes and then begin",
             "complete the document and link it",
         ),
     ),
@@ -374,16 +353,10 @@ RULES: Mapping[str, Rule] = {
         ),
         why=(
             "constructors stay empty in this project",
-            "logic in a constructor cannot be tested",
-            "setup belongs in init()",
-            "an object must be creatable without side effects",
             "it breaks the empty constructor pattern",
         ),
         instead=(
             "keep the constructor empty and do it in `init()`",
-            "move that code to `init()`",
-            "call `new` first and `init()` second",
-            "pass a scenario to `init()`",
             "let `init()` receive what it needs",
         ),
     ),
