@@ -9,10 +9,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import psutil  # type: ignore[import-untyped]
 import pytest
 
 from tests.training.runs import configuration, write_data
 from training.config import load
+from training.loop.allocator import keepable_bytes
 from training.loop.run import Trained, train
 
 FAULTS = """
@@ -21,9 +23,10 @@ import numpy as np
 from transformers import TrainerState
 from training.loop.allocator import keeping_freed_memory
 from training.loop.callbacks import Tidy
+from training.loop.memory_use import held_bytes
 
-def after_step(number: int) -> int:
-    Tidy().on_step_end(None, TrainerState(global_step=number), None)
+def after_step(limit: int) -> int:
+    Tidy(limit).on_step_end(None, TrainerState(), None)
     return resident()
 
 def faults() -> int:
@@ -44,7 +47,7 @@ with keeping_freed_memory():
     within = faults()
     held = [np.ones(2**21) for _ in range(16)]
     del held[:-1]  # below one that is in use, no trimming of the top would reach it
-    kept, given = after_step(Tidy.EVERY - 1), after_step(Tidy.EVERY)
+    kept, given = after_step(held_bytes("cpu") + 2**20), after_step(held_bytes("cpu") - 2**20)
     del held
 print(before, within, faults(), *(pages - start for pages in (kept, given, resident())))
 """
@@ -98,3 +101,8 @@ def test_freed_memory_is_kept_for_a_while_and_then_given_back() -> None:
     assert after > within
     assert given < kept / 2
     assert left < kept / 2
+
+
+def test_what_is_kept_never_reaches_the_bound_that_stops_a_run() -> None:
+    assert keepable_bytes(14) < 14e9
+    assert 0 < keepable_bytes(0) < psutil.virtual_memory().total / 2

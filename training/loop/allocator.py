@@ -3,7 +3,7 @@
 What the backward pass frees, glibc gives back to the system, and the next step's first touch of
 every page is a fault that the kernel answers with zeros: for a small model on few cores these
 faults are much of a step. What is kept all the time has holes, since no two steps have the same
-sizes, so that it must be given back now and then: see `give_back`.
+sizes, so that it must be given back before it is too much: see `keepable_bytes`, `give_back`.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ import ctypes
 import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+import psutil  # type: ignore[import-untyped]  # comes with accelerate
 
 _TRIM_THRESHOLD, _TOP_PAD, _MMAP_MAX = -1, -2, -4
 """The parameters' numbers in glibc's malloc.h; mallopt(3) says what each is."""
@@ -34,6 +36,15 @@ def keeping_freed_memory() -> Iterator[None]:
     finally:
         _set(_DEFAULTS)
         give_back()
+
+
+def keepable_bytes(bound_gb: float | None) -> int:
+    """What a process may hold before it gives back: 3/4 of its bound, or of half the memory.
+
+    The rest is for the step that comes next, which finds much of what was kept in pieces.
+    """
+    bound = bound_gb * 1e9 if bound_gb else psutil.virtual_memory().total / 2
+    return int(bound * 3 / 4)
 
 
 def give_back() -> None:

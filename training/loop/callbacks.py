@@ -19,6 +19,7 @@ from training.config.values import WatchSection
 from training.loop import output
 from training.loop.allocator import give_back
 from training.loop.history import step_of_record, steps_of
+from training.loop.memory_use import held_bytes
 from training.loop.watchers import Sign, Step, signs
 
 
@@ -82,15 +83,19 @@ class Publish(TrainerCallback):
 
 
 class Tidy(TrainerCallback):
-    """Gives freed memory back every so many steps: before holes add up, too seldom to cost."""
+    """Gives freed memory back once a CPU process holds more than `limit` bytes.
 
-    EVERY = 50
+    Below the watch's bound: what the watch sees beyond that is in use, not kept.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
 
     def on_step_end(
         self, args: Any, state: TrainerState, control: TrainerControl, **given: Any
     ) -> None:
         """Gradients are still held; the graph of the step is gone."""
-        if state.global_step % self.EVERY == 0:
+        if held_bytes("cpu") > self._limit:
             give_back()
 
 

@@ -18,6 +18,7 @@ from pytest_modelqa.artifacts.adapter import SETTINGS
 from training.data import Collator
 from training.loop import output
 from training.loop.adapter import attach
+from training.loop.allocator import keepable_bytes
 from training.loop.callbacks import Board, Publish, Tidy, Watch
 from training.loop.history import steps_of
 from training.loop.job import Job
@@ -43,9 +44,9 @@ def run_steps(job: Job, say: Say, callbacks: Sequence[Any]) -> tuple[list[Step],
     )
     _note_start(job, model)
     watch = Watch(config.watch, say)
-    trainer = _trainer(
-        job, model, [watch, Tidy(), Publish(job.part, config.training.save_total_limit)]
-    )
+    trainer = _trainer(job, model, [watch, Publish(job.part, config.training.save_total_limit)])
+    if job.device.kind == "cpu":
+        trainer.add_callback(Tidy(keepable_bytes(config.watch.memory_gb)))
     if config.training.report_to == "tensorboard":
         trainer.add_callback(Board(job.part / output.LOGS, config.training.logging_steps))
     for callback in callbacks:
