@@ -13,7 +13,8 @@ from training.data.leakage import leaks
 from training.records import HOLD_OUT, Record, RecordFile
 from training.synth import drawn
 from training.synth.draw import Draw, Side
-from training.synth.sets.contrasts import CONTRASTS, Contrast, contrasted
+from training.synth.sets.contrast import Contrast
+from training.synth.sets.contrasts import CONTRASTS, contrasted
 from training.synth.sets.rules import RULES
 from training.synth.sets.tool_wordings import WORDINGS, path_of, worded
 from training.synth.words import FIELDS, POOLS, TRAINED_FIELDS

@@ -20,7 +20,7 @@ from training.synth.draw import Draw, Side
 from training.synth.sets import MAKERS
 from training.synth.words import POOLS, QUALIFIERS, ROLES
 
-GENERATOR = "pytest-modelqa synth 5"
+GENERATOR = "pytest-modelqa synth 6"
 """Named in every record's metadata; the number rises when the same seed gives other records."""
 _PATIENCE = 200
 """Draws in a row that give a known prompt before a set is called exhausted."""

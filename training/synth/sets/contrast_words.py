@@ -22,7 +22,7 @@ VERBS = (
     "send the report to $role", "renew the certificate", "change the prices", "patch $entity",
     "install $entity on $times servers", "reset the test data", "sort the mails", "tag $entity",
 )  # fmt: skip
-SECRETS = (
+SECRET_THINGS = (
     "the API key", "the token of $partner", "the password of $person", "the private key",
     "the credentials of $partner", "the access token", "my password", "the admin password",
     "the key of $partner", "the secret", "our signing key", "the SSH key", "the bearer token",

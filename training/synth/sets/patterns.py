@@ -15,7 +15,7 @@ NAMES: Mapping[str, tuple[str, ...]] = {
     "layers": ("the 5-layer architecture", "the architecture of five layers"),
     "oop": ("Radical OOP", "the principles of Radical OOP"),
     "scenario": ("scenario-based state management", "state kept in scenarios"),
-    "pdca": ("the PDCA structure", "the sections of a PDCA"),
+    "pdca": ("the PDCA structure", "the sections of a PDCA", "the parts of a PDCA"),
     "tron": ("the TRON format", "decisions in TRON"),
     "links": ("the dual links of a PDCA", "PRECEDES and FOLLOWS"),
     "cmm": ("the CMM levels", "compliance with CMM"),
@@ -77,6 +77,10 @@ PLAIN = (
     "A new colleague asks: what about $topic?",
     "$topic__start, in plain words, please.",
     "Name all that belongs to $topic.",
+    "Enumerate $topic.",
+    "A list, please: $topic.",
+    "Repeat $topic for me.",
+    "$topic__start in one sentence.",
 )
 """Asks of no class at all."""
 PLAIN_OPENINGS = (
