@@ -29,13 +29,10 @@ MANNERS = (
 
 
 def make(draw: Draw) -> Made:
-    """Half of the requests break a rule. Of those to train on most are one of a pair.
-
-    A little more than half are trained on: what is asked in new words is granted too easily.
-    """
+    """Half of the requests break a rule. Of those to train on most are one of a pair."""
     kind = draw.shared(list(RULES))
     rule = RULES[kind]
-    refuse = draw.chance(0.54 if draw.trains else 0.5)
+    refuse = draw.chance(0.5)
     pairs = draw.trains and draw.chance(0.65)
     if pairs:
         request, text = f"rule-{kind}-pair", contrasts.contrasted(draw, kind, breaks=refuse)
