@@ -103,6 +103,18 @@ def test_freed_memory_is_kept_for_a_while_and_then_given_back() -> None:
     assert left < kept / 2
 
 
+@pytest.mark.parametrize(("bound", "given_back"), [(0.001, True), (1000.0, False)])
+def test_a_run_gives_back_once_it_nears_its_bound(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bound: float, given_back: bool
+) -> None:
+    calls: list[bool] = []
+    monkeypatch.setattr("training.loop.callbacks.give_back", lambda: calls.append(True))
+    write_data(tmp_path)
+    watch = {"memory_gb": bound, "on_memory": "warn"}
+    run = train(load(configuration(tmp_path, watch=watch)), lambda _: None)
+    assert len(calls) == (len(_losses(run)) if given_back else 0)
+
+
 def test_what_is_kept_never_reaches_the_bound_that_stops_a_run() -> None:
     assert keepable_bytes(14) < 14e9
     assert 0 < keepable_bytes(0) < psutil.virtual_memory().total / 2

@@ -38,8 +38,8 @@ def keeping_freed_memory() -> Iterator[None]:
         give_back()
 
 
-def keepable_bytes(bound_gb: float | None) -> int:
-    """What a process may hold before it gives back: 3/4 of its bound, or of half the memory.
+def keepable_bytes(bound_gb: float) -> int:
+    """What a process may hold before it gives back: 3/4 of its bound; of half the memory for 0.
 
     The rest is for the step that comes next, which finds much of what was kept in pieces.
     """
