@@ -23,6 +23,8 @@ from typing import Any
 
 from benchmarks.table import with_section
 from pytest_modelqa.core.errors import UsageError
+from pytest_modelqa.playbook.candidates import variants
+from pytest_modelqa.playbook.extending import read
 from pytest_modelqa.reports.shipping.history import FILE
 from pytest_modelqa.reports.shipping.shares import percent
 from pytest_modelqa.reports.shipping.write import CANARIES, INCIDENT
@@ -30,6 +32,8 @@ from pytest_modelqa.reports.shipping.write import CANARIES, INCIDENT
 ROOT = Path(__file__).parents[1]
 RECEIPTS = ROOT / "docs" / "receipts" / "web4-agent"
 PAGE = ROOT / "docs" / "web4_agent.md"
+PLAYBOOK = ROOT / "playbooks" / "ship" / "web4-agent-damaged.yaml"
+"""Its models, and those of the playbook that it extends, are the candidates."""
 BUILD = "build.json"
 FIRST = ("base", "tuned")
 """The others follow in the order of their names."""
@@ -120,6 +124,9 @@ def _decisions(found: Mapping[str, Receipt]) -> Iterator[str]:
             f"| `{candidate}` | {made['decision']} | {' | '.join(cells[n] for n in names)} "
             f"| {percent(made['overall_score'])} | {canaries['passed']}/{canaries['total']} |"
         )
+    if missing := [name for name in variants(read(PLAYBOOK).tree) if name not in found]:
+        yield ""
+        yield f"Not recorded: {', '.join(f'`{name}`' for name in missing)}."
 
 
 def _gauge(row: Receipt) -> str:

@@ -17,6 +17,15 @@ MARKED = "".join(
     f"<!-- {name}: begin -->\n<!-- {name}: end -->\n"
     for name in ("decisions", "reasons", "speed", "training")
 )
+BLOCKERS = {
+    "without-links": "pdca_schema",
+    "without-substance": "pdca_quality",
+    "without-order": "tron",
+    "without-empty-constructors": "empty_constructor",
+    "without-arguments": "tool_success",
+    "without-refusals": "refusal",
+}
+"""Each planted regression, and the harness that is there to see it."""
 
 
 @pytest.fixture
@@ -57,6 +66,21 @@ def test_the_committed_page_is_what_the_committed_receipts_say() -> None:
     assert page(text, RECEIPTS) == text, "python -m benchmarks.ship_proof"
 
 
+def test_the_recorded_agent_is_cleared_the_base_and_each_regression_are_blocked() -> None:
+    said = {name: made["decision"] for name, made in decisions(RECEIPTS).items()}
+    expected = {"tuned": "CLEARED"} | dict.fromkeys(["base", *BLOCKERS], "BLOCKED")
+    assert said.items() <= expected.items() | {("tuned-q4_k_m", said.get("tuned-q4_k_m"))}
+
+
+def test_each_recorded_regression_is_blocked_by_the_harness_that_asks_for_it() -> None:
+    for name, made in decisions(RECEIPTS).items():
+        if name in BLOCKERS:
+            assert BLOCKERS[name] in {
+                row["test_name"] for row in made["results"] if not row["gate_passed"]
+            }
+            assert any(BLOCKERS[name] in reason for reason in made["reasons"]), name
+
+
 def test_each_candidate_has_its_decision_its_counts_and_their_bounds(receipts: Path) -> None:
     cleared, blocked = rows(receipts)
     assert cleared.startswith("| `tuned` | CLEARED | 97/100 (92.42 %) | F1 99.5 % of 200 (")
@@ -91,6 +115,13 @@ def test_a_later_run_replaces_what_an_earlier_one_left(receipts: Path, tmp_path:
     assert decisions(receipts)["damaged"]["decision"] == "CLEARED"
     assert not (receipts / "damaged" / "incident.md").exists()
     assert not (receipts / "damaged" / "eval_pdca.json").exists()
+
+
+def test_negative_a_candidate_without_a_recorded_run_is_named(receipts: Path) -> None:
+    (told,) = [x for x in page(MARKED, receipts).splitlines() if x.startswith("Not recorded: ")]
+    assert told.startswith("Not recorded: `base`, `tuned-q4_k_m`, ")
+    assert all(f"`{name}`" in told for name in BLOCKERS)
+    assert "`tuned`" not in told
 
 
 def test_each_training_is_told_in_order_with_its_loss_in_parts(receipts: Path) -> None:
