@@ -98,7 +98,8 @@ def page(text: str, receipts: Path) -> str:
     """The page with its sections made of the receipts. Raises ValueError without their markers."""
     found = decisions(receipts)
     for name, maker in (("decisions", _decisions), ("reasons", _reasons), ("speed", _speed)):
-        text = with_section(text, name, "\n".join(maker(found)) if found else NOTHING)
+        told = "\n".join(maker(found)) if found else ""
+        text = with_section(text, name, told or NOTHING)
     trainings = [_read(path) for path in _builds(receipts)]
     return with_section(text, "training", "\n".join(_trainings(trainings)) or NOTHING)
 
