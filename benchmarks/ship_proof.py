@@ -23,8 +23,8 @@ from typing import Any
 
 from benchmarks.table import with_section
 from pytest_modelqa.core.errors import UsageError
+from pytest_modelqa.playbook import extending
 from pytest_modelqa.playbook.candidates import variants
-from pytest_modelqa.playbook.extending import read
 from pytest_modelqa.reports.shipping.history import FILE
 from pytest_modelqa.reports.shipping.shares import percent
 from pytest_modelqa.reports.shipping.write import CANARIES, INCIDENT
@@ -98,8 +98,7 @@ def page(text: str, receipts: Path) -> str:
     """The page with its sections made of the receipts. Raises ValueError without their markers."""
     found = decisions(receipts)
     for name, maker in (("decisions", _decisions), ("reasons", _reasons), ("speed", _speed)):
-        told = "\n".join(maker(found)) if found else ""
-        text = with_section(text, name, told or NOTHING)
+        text = with_section(text, name, "\n".join(maker(found)) if found else NOTHING)
     trainings = [_read(path) for path in _builds(receipts)]
     return with_section(text, "training", "\n".join(_trainings(trainings)) or NOTHING)
 
@@ -125,7 +124,7 @@ def _decisions(found: Mapping[str, Receipt]) -> Iterator[str]:
             f"| `{candidate}` | {made['decision']} | {' | '.join(cells[n] for n in names)} "
             f"| {percent(made['overall_score'])} | {canaries['passed']}/{canaries['total']} |"
         )
-    if missing := [name for name in variants(read(PLAYBOOK).tree) if name not in found]:
+    if missing := [name for name in variants(extending.read(PLAYBOOK).tree) if name not in found]:
         yield ""
         yield f"Not recorded: {', '.join(f'`{name}`' for name in missing)}."
 
