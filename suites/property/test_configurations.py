@@ -59,7 +59,8 @@ def test_heads_must_divide_the_hidden_size_into_even_widths(hidden: int, heads: 
     from suites.property import configs  # noqa: PLC0415
 
     width, rest = divmod(hidden, heads)
-    assume(width != 1 or rest)  # transformers 5.23 let a head of one dimension through
+    # transformers 5.23 let odd heads of up to four dimensions through, for tiny models of tests
+    assume(rest or width % 2 == 0 or width > 4)
     expected = "heads" if rest else "rotation" if width % 2 else None
     assert configs.refusal(hidden, heads) == expected
 
