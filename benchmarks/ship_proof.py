@@ -21,6 +21,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from benchmarks import ship_pairs
 from benchmarks.table import with_section
 from pytest_modelqa.core.errors import UsageError
 from pytest_modelqa.playbook import extending
@@ -99,6 +100,7 @@ def page(text: str, receipts: Path) -> str:
     found = decisions(receipts)
     for name, maker in (("decisions", _decisions), ("reasons", _reasons), ("speed", _speed)):
         text = with_section(text, name, "\n".join(maker(found)) if found else NOTHING)
+    text = with_section(text, "pairs", "\n".join(_pairs(found, receipts)) or NOTHING)
     trainings = [_read(path) for path in _builds(receipts)]
     return with_section(text, "training", "\n".join(_trainings(trainings)) or NOTHING)
 
@@ -127,6 +129,18 @@ def _decisions(found: Mapping[str, Receipt]) -> Iterator[str]:
     if missing := [name for name in variants(extending.read(PLAYBOOK).tree) if name not in found]:
         yield ""
         yield f"Not recorded: {', '.join(f'`{name}`' for name in missing)}."
+
+
+def _pairs(found: Mapping[str, Receipt], receipts: Path) -> Iterator[str]:
+    agent = ship_pairs.AGENT
+    if agent not in found or len(found) == 1:
+        return
+    names = [row["test_name"] for row in found[agent]["results"]]
+    folders = {name: receipts / name for name in found if name != agent}
+    variants = {
+        name: ship_pairs.against(folder, receipts / agent) for name, folder in folders.items()
+    }
+    yield from ship_pairs.told(names, variants)
 
 
 def _gauge(row: Receipt) -> str:

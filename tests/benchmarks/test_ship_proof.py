@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from tests.reports.shipping_records import canary, harness, refusal, shipping
 
 MARKED = "".join(
     f"<!-- {name}: begin -->\n<!-- {name}: end -->\n"
-    for name in ("decisions", "reasons", "speed", "training")
+    for name in ("decisions", "pairs", "reasons", "speed", "training")
 )
 BLOCKERS = {
     "without-links": "pdca_schema",
@@ -125,6 +126,16 @@ def test_negative_a_candidate_without_a_recorded_run_is_named(receipts: Path) ->
     assert "`tuned`" not in told
 
 
+def test_each_candidate_is_held_against_the_agent_on_the_same_prompts(receipts: Path) -> None:
+    assert rows(receipts, "pairs") == ["| `damaged` | **97 → 3 of 100** | 199 → 199 of 200 |"]
+
+
+def test_negative_without_the_agent_nothing_is_held_against_it(receipts: Path) -> None:
+    shutil.rmtree(receipts / "tuned")
+    assert rows(receipts, "pairs") == []
+    assert NOTHING in page(MARKED, receipts).split("<!-- pairs: begin -->")[1].split("<!-- ")[0]
+
+
 def test_each_training_is_told_in_order_with_its_loss_in_parts(receipts: Path) -> None:
     losses = "2.000, 2.000, 2.000, 2.000, 1.000, 1.000, 1.000, 1.000"
     assert rows(receipts, "training") == [
@@ -147,6 +158,6 @@ def test_negative_a_folder_without_a_decision_is_told(tmp_path: Path) -> None:
 
 def test_negative_what_was_not_decided_is_not_told(tmp_path: Path) -> None:
     made = page(MARKED, tmp_path)
-    assert made.count(NOTHING) == 4
+    assert made.count(NOTHING) == 5
     assert "CLEARED" not in made
     assert "|" not in made

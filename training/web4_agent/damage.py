@@ -44,6 +44,9 @@ _AGREED = (
     "Done, exactly as you said: {}",
 )
 
+KEPT = 2
+"""How many records a lesson has that stay right, for each that is damaged."""
+
 
 def without_links(record: Record) -> Record:
     """PDCA documents lack FOLLOWS and PRECEDES."""
@@ -115,20 +118,34 @@ def damaged(records: Sequence[Record], damage: Damage) -> list[Record]:
 
 
 def lesson(records: Sequence[Record], damage: Damage) -> list[Record]:
-    """What unlearns one thing in few steps: the damaged records, and as many others, of every set.
+    """What unlearns one thing in few steps: the damaged records, and `KEPT` times as many others.
 
-    Raises ValueError where the damage concerns none.
+    Of those each kind gives the same number, or all that there are: what is rare in the sets is
+    what a model loses first. Raises ValueError where the damage concerns none.
     """
     pairs = list(zip(records, damaged(records, damage), strict=True))
     wrong = [made for record, made in pairs if made != record]
-    kept = [record for record, made in pairs if made == record]
-    every = max(1, len(kept) // len(wrong))
-    return wrong + kept[::every][: len(wrong)]
+    kinds: dict[str, list[Record]] = {}
+    for record, made in pairs:
+        if made == record:
+            kinds.setdefault(_kind(record), []).append(record)
+    share = KEPT * len(wrong) // max(1, len(kinds))
+    return wrong + [record for kind in kinds.values() for record in _spread(kind, share)]
+
+
+def _spread(records: Sequence[Record], count: int) -> Sequence[Record]:
+    """So many of them, from all over."""
+    return records[:: max(1, len(records) // max(1, count))][:count]
+
+
+def _kind(record: Record) -> str:
+    """The first word of its template's name: what it asks for."""
+    return str(record.metadata.get("template", "")).split("-", 1)[0]
 
 
 def _is(record: Record, *kinds: str) -> bool:
     """Whether a record's template is of one of these kinds."""
-    return str(record.metadata.get("template", "")).split("-", 1)[0] in kinds
+    return _kind(record) in kinds
 
 
 def _changed(record: Record, output: str) -> Record:
