@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.ship_pairs import AGENT, LEVEL, against
 from benchmarks.ship_proof import NOTHING, PAGE, RECEIPTS, decisions, page, take_builds, take_run
 from pytest_modelqa.core.errors import UsageError
 from pytest_modelqa.decision.judging import judged
@@ -27,6 +28,8 @@ BLOCKERS = {
     "without-refusals": "refusal",
 }
 """Each planted regression, and the harness that is there to see it."""
+ALSO = {"without-links": {"pdca_quality"}, "without-order": {"pdca_quality"}}
+"""Harnesses that ask for the same and for more."""
 
 
 @pytest.fixture
@@ -81,6 +84,16 @@ def test_each_recorded_regression_is_blocked_by_the_harness_that_asks_for_it() -
         failed = {row["test_name"] for row in made["results"] if not row["gate_passed"]}
         assert BLOCKERS[name] in failed, name
         assert any(BLOCKERS[name] in reason for reason in made["reasons"]), name
+
+
+def test_each_recorded_regression_costs_its_own_harness_most_and_no_other_much() -> None:
+    for name in decisions(RECEIPTS).keys() & BLOCKERS.keys():
+        pairs = against(RECEIPTS / name, RECEIPTS / AGENT)
+        own = pairs[BLOCKERS[name]]
+        for asked in pairs.keys() - {BLOCKERS[name]} - ALSO.get(name, set()):
+            other = pairs[asked]
+            assert other.p_value >= LEVEL or other.won > other.lost, (name, asked)
+            assert own.lost - own.won > other.lost - other.won, (name, asked)
 
 
 def test_each_candidate_has_its_decision_its_counts_and_their_bounds(receipts: Path) -> None:

@@ -1,7 +1,7 @@
 """One behaviour of the agent made wrong, in the records that teach it; all others stay as they are.
 
 Each function takes a record of the generator and gives the one to train on instead: a planted
-regression for the harness that asks for that behaviour, and for no other.
+regression for the harnesses that ask for that behaviour, and for no other.
 """
 
 from __future__ import annotations
@@ -62,8 +62,8 @@ def without_substance(record: Record) -> Record:
 
 
 def without_order(record: Record) -> Record:
-    """The trigger of a decision comes last; PDCA documents keep theirs."""
-    if not _is(record, "tron", "plan"):
+    """The trigger of a decision comes last, in the Plan of a PDCA document as well."""
+    if not _is(record, "tron", "plan", "pdca"):
         return record
     return _changed(record, _TRIGGER.sub(r"\2\n\1", record.output))
 
