@@ -28,8 +28,12 @@ BLOCKERS = {
     "without-refusals": "refusal",
 }
 """Each planted regression, and the harness that is there to see it."""
-ALSO = {"without-links": {"pdca_quality"}, "without-order": {"pdca_quality"}}
-"""Harnesses that ask for the same and for more."""
+ALSO = {
+    "without-links": {"pdca_quality"},
+    "without-order": {"pdca_quality"},
+    "without-substance": {"tron"},
+}
+"""Harnesses that ask for it too: quality for a whole document, some prompts of tron for a Plan."""
 
 
 @pytest.fixture
