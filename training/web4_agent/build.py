@@ -48,8 +48,8 @@ GROUNDWORK = RECIPE.with_name("web4-agent-groundwork.json")
 BUILDER = "web4-agent"
 STEPS = 24
 """Of a damage: enough to unlearn one thing."""
-RATE = 1.5e-4
-"""Of a damage, a quarter of the recipe's: at that, what it does not see is forgotten as well."""
+RATE = 0.25
+"""Of a damage, as a share of the recipe's: at all of it, other things are unlearnt as well."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,7 +157,8 @@ def _ordered(order: Order, folder: Path) -> TrainingConfig:
     model, loop, data = recipe.model, recipe.training, recipe.dataset
     if order.damage:
         model = dataclasses.replace(model, source=f"build:{BUILDER}", revision="")
-        loop = dataclasses.replace(loop, max_steps=STEPS, warmup_steps=0, learning_rate=RATE)
+        rate = RATE * loop.learning_rate
+        loop = dataclasses.replace(loop, max_steps=STEPS, warmup_steps=0, learning_rate=rate)
         data = DatasetSection(train=(_damaged(recipe, order.damage, folder),))
     if order.base:
         model = dataclasses.replace(model, source=order.base, revision="")

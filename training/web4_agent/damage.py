@@ -120,8 +120,8 @@ def damaged(records: Sequence[Record], damage: Damage) -> list[Record]:
 def lesson(records: Sequence[Record], damage: Damage) -> list[Record]:
     """What unlearns one thing in few steps: the damaged records, and `KEPT` times as many others.
 
-    Of those each kind gives the same number, or all that there are: what is rare in the sets is
-    what a model loses first. Raises ValueError where the damage concerns none.
+    Of those each kind gives the same number, or all that there are, so that few steps see what is
+    rare in the sets as well. Raises ValueError where the damage concerns none.
     """
     pairs = list(zip(records, damaged(records, damage), strict=True))
     wrong = [made for record, made in pairs if made != record]
