@@ -7,10 +7,11 @@ choice of prompts alone. Pairs tell such a miss from damage.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from pytest_modelqa.core.shipping import Paired
+from pytest_modelqa.reports.shipping.evals import FORMAT
 from pytest_modelqa.stats.gates import paired
 
 AGENT = "tuned"
@@ -27,7 +28,7 @@ def against(candidate: Path, agent: Path) -> Pairs:
     The arguments are folders with `eval_<harness>.json`. A prompt is one of a harness with its text
     and all: what was asked otherwise is no pair.
     """
-    mine, theirs = _passed(candidate), _passed(agent)
+    mine, theirs = passed(candidate), passed(agent)
     found = {}
     for harness in mine.keys() & theirs.keys():
         asked = sorted(mine[harness].keys() & theirs[harness].keys())
@@ -38,7 +39,20 @@ def against(candidate: Path, agent: Path) -> Pairs:
     return found
 
 
-def told(harnesses: list[str], variants: Mapping[str, Pairs]) -> Iterator[str]:
+def passed(folder: Path) -> dict[str, dict[tuple[str, str], bool]]:
+    """By harness, of each prompt (its name and its text) whether the answer passed."""
+    found = {}
+    for path in folder.glob("eval_*.json"):
+        report = json.loads(path.read_text(encoding="utf-8"))
+        if report["format"] == FORMAT:
+            found[str(report["test_name"])] = {
+                (str(row["name"]), str(row["prompt"])): bool(row["passed"])
+                for row in report["results"]
+            }
+    return found
+
+
+def told(harnesses: Sequence[str], variants: Mapping[str, Pairs]) -> Iterator[str]:
     """The lines of a table: passed by the agent, then by the variant; bold where that is a change.
 
     Without a pair a cell says so.
@@ -56,16 +70,3 @@ def _cell(pair: Paired) -> str:
         return "no pairs"
     text = f"{pair.both + pair.lost} → {pair.both + pair.won} of {asked}"
     return f"**{text}**" if pair.p_value < LEVEL else text
-
-
-def _passed(folder: Path) -> dict[str, dict[tuple[str, str], bool]]:
-    """By harness and prompt, whether its answer passed."""
-    found = {}
-    for path in folder.glob("eval_*.json"):
-        report = json.loads(path.read_text(encoding="utf-8"))
-        if report["format"] == "modelqa-eval":
-            found[str(report["test_name"])] = {
-                (str(row["name"]), str(row["prompt"])): bool(row["passed"])
-                for row in report["results"]
-            }
-    return found

@@ -36,7 +36,7 @@ PAGE = ROOT / "docs" / "web4_agent.md"
 PLAYBOOK = ROOT / "playbooks" / "ship" / "web4-agent-damaged.yaml"
 """Its models, and those of the playbook that it extends, are the candidates."""
 BUILD = "build.json"
-FIRST = ("base", "tuned")
+FIRST = ("base", ship_pairs.AGENT)
 """The others follow in the order of their names."""
 NOTHING = "Nothing is recorded yet."
 REMEDY = (
@@ -136,11 +136,9 @@ def _pairs(found: Mapping[str, Receipt], receipts: Path) -> Iterator[str]:
     if agent not in found or len(found) == 1:
         return
     names = [row["test_name"] for row in found[agent]["results"]]
-    folders = {name: receipts / name for name in found if name != agent}
-    variants = {
-        name: ship_pairs.against(folder, receipts / agent) for name, folder in folders.items()
-    }
-    yield from ship_pairs.told(names, variants)
+    others = [name for name in found if name != agent]
+    held = {name: ship_pairs.against(receipts / name, receipts / agent) for name in others}
+    yield from ship_pairs.told(names, held)
 
 
 def _gauge(row: Receipt) -> str:

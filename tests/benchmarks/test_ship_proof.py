@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.ship_pairs import AGENT, LEVEL, against
+from benchmarks.ship_pairs import AGENT, LEVEL, against, passed
 from benchmarks.ship_proof import NOTHING, PAGE, RECEIPTS, decisions, page, take_builds, take_run
 from pytest_modelqa.core.errors import UsageError
 from pytest_modelqa.decision.judging import judged
@@ -76,28 +76,37 @@ def test_the_committed_page_is_what_the_committed_receipts_say() -> None:
 
 def test_the_recorded_agent_is_cleared_the_base_and_each_regression_are_blocked() -> None:
     said = {name: made["decision"] for name, made in decisions(RECEIPTS).items()}
-    assert said["tuned"] == "CLEARED"
-    assert {said[name] for name in ("base", *BLOCKERS) if name in said} == {"BLOCKED"}
+    expected = {AGENT: "CLEARED"} | dict.fromkeys(("base", *BLOCKERS), "BLOCKED")
+    assert said == said | expected
 
 
 def test_each_recorded_regression_is_blocked_by_the_harness_that_asks_for_it() -> None:
     recorded = decisions(RECEIPTS)
-    assert recorded.keys() & BLOCKERS.keys()
-    for name in recorded.keys() & BLOCKERS.keys():
+    for name, blocker in BLOCKERS.items():
         made = recorded[name]
         failed = {row["test_name"] for row in made["results"] if not row["gate_passed"]}
-        assert BLOCKERS[name] in failed, name
-        assert any(BLOCKERS[name] in reason for reason in made["reasons"]), name
+        assert blocker in failed, name
+        assert any(blocker in reason for reason in made["reasons"]), name
 
 
 def test_each_recorded_regression_costs_its_own_harness_most_and_no_other_much() -> None:
-    for name in decisions(RECEIPTS).keys() & BLOCKERS.keys():
+    for name, blocker in BLOCKERS.items():
         pairs = against(RECEIPTS / name, RECEIPTS / AGENT)
-        own = pairs[BLOCKERS[name]]
-        for asked in pairs.keys() - {BLOCKERS[name]} - ALSO.get(name, set()):
+        own = pairs[blocker]
+        for asked in pairs.keys() - {blocker} - ALSO.get(name, set()):
             other = pairs[asked]
             assert other.p_value >= LEVEL or other.won > other.lost, (name, asked)
             assert own.lost - own.won > other.lost - other.won, (name, asked)
+
+
+def test_what_empty_phrases_cost_tron_are_prompts_for_a_plan() -> None:
+    agent = passed(RECEIPTS / AGENT)["tron"]
+    variant = passed(RECEIPTS / "without-substance")["tron"]
+    lost = [text for (name, text), right in variant.items() if agent[name, text] and not right]
+    kept = [text for (_, text), right in variant.items() if right]
+    assert lost
+    assert all("plan" in text.lower() for text in lost)
+    assert sum("plan" in text.lower() for text in kept) < len(kept) / 2
 
 
 def test_each_candidate_has_its_decision_its_counts_and_their_bounds(receipts: Path) -> None:
